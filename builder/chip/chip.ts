@@ -1,0 +1,47 @@
+/** Half-open range of addresses, [start, end). */
+export type AddressRange = readonly [start: number, end: number];
+
+/** Kinds of memory that a segment can load to; several can hold for one address on unified-bus chips. */
+export type MemoryKind = 'DROM' | 'IROM' | 'DRAM' | 'IRAM' | 'RTC_FAST' | 'RTC_SLOW' | 'PSRAM' | 'OTHER_RAM';
+
+export type MemoryRange = {
+  readonly kind: MemoryKind;
+  readonly range: AddressRange;
+  /** Executed or read in place from flash through the MMU: its alignment rule applies (`should_map`). */
+  readonly mapped: boolean;
+};
+
+/** Signature schemes of Secure Boot V2, in espsecure's words (`generate-signing-key --scheme`). */
+export type SignatureScheme = 'rsa3072' | 'ecdsa192' | 'ecdsa256' | 'ecdsa384';
+
+/** Everything that we know of a chip: data only, no behaviour, no per-chip branch anywhere else. */
+export type Chip = {
+  /** Espressif's target name, `esp32c3`. */
+  readonly name: string;
+  /** As people write it, `ESP32-C3`. */
+  readonly title: string;
+  /** `esp_chip_id_t` in the image header. */
+  readonly chipId: number;
+  /** Flash offset of the second-stage bootloader (CONFIG_BOOTLOADER_OFFSET_IN_FLASH). */
+  readonly bootloaderOffset: number;
+  /** Low nibble of header byte 3 for each name that esptool has; two names may share a code. */
+  readonly flashFrequencies: Readonly<Record<string, number>>;
+  /** Allowed MMU page sizes in bytes, largest first. One entry: the size is fixed. */
+  readonly mmuPageSizes: readonly number[];
+  readonly memory: readonly MemoryRange[];
+  readonly secureBootV2: {
+    /** Schemes that this chip's ROM or bootloader can verify; the first is the default. */
+    readonly schemes: readonly SignatureScheme[];
+    /** Key digests that eFuse holds, which is also how many signature blocks are looked at. */
+    readonly keySlots: number;
+    /** Bytes of the key digest that eFuse stores (ESP_SECURE_BOOT_KEY_DIGEST_LEN). */
+    readonly keyDigestLength: number;
+  };
+  /** Width in bits of the eFuse SECURE_VERSION field: the largest secure_version. */
+  readonly secureVersionBits: number;
+  /** Which byte of the legacy `min_chip_rev` field carries: the major or (ESP32-C3) the minor revision. */
+  readonly legacyRevision: 'major' | 'minor';
+  /** From this chip on the bootloader reads eFuse block revisions out of segment 0 of every app (formats A.11 #9). */
+  readonly checksEfuseBlockRevision: boolean;
+  readonly uf2Family: number;
+};

@@ -1,0 +1,126 @@
+import { OtaBuildError, type ErrorOptions } from './ota-build-error.ts';
+
+export type UsageCode =
+  | 'USAGE'
+  | 'INPUT_MISSING'
+  | 'INPUT_UNREADABLE'
+  | 'OUTPUT_EXISTS'
+  | 'OUTPUT_DENIED'
+  | 'DISK_FULL';
+
+/** The call itself, or a file or directory that it names, cannot be used. */
+export class UsageError extends OtaBuildError {
+  readonly exit = 2;
+  declare readonly code: UsageCode;
+  constructor(code: UsageCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+export type ProfileCode =
+  | 'PROFILE_INVALID'
+  | 'BOARD_UNKNOWN'
+  | 'BOARD_MISMATCH'
+  | 'VERSION_INVALID'
+  | 'SECURE_VERSION_RANGE'
+  | 'DESCRIPTION_TEXT'
+  | 'SOURCE_DATE_INVALID'
+  | 'SOURCE_CHANGED'
+  | 'NOT_AVAILABLE';
+
+/** The profile, the flags and the firmware do not make a plan. */
+export class ProfileError extends OtaBuildError {
+  readonly exit = 3;
+  declare readonly code: ProfileCode;
+  constructor(code: ProfileCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+export type LayoutCode =
+  | 'LAYOUT_UNKNOWN'
+  | 'PARTITION_CSV'
+  | 'PARTITION_INVALID'
+  | 'PARTITION_OVERLAP'
+  | 'FLASH_SIZE'
+  | 'FLASH_HEADER_SIGNED'
+  | 'TABLE_OFFSET'
+  | 'IMAGE_TOO_BIG'
+  | 'BOOTLOADER_TOO_BIG';
+
+/** What has to go into flash does not fit together. */
+export class LayoutError extends OtaBuildError {
+  readonly exit = 7;
+  declare readonly code: LayoutCode;
+  constructor(code: LayoutCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+export type SigningCode =
+  | 'KEY_MISSING'
+  | 'KEY_UNREADABLE'
+  | 'KEY_LOCKED'
+  | 'KEY_WRONG_TYPE'
+  | 'KEY_REFERENCE'
+  | 'KEY_COUNT'
+  | 'KEY_DUPLICATE'
+  | 'KEY_EXISTS'
+  | 'KEY_PERMISSIONS'
+  | 'SCHEME_UNSUPPORTED'
+  | 'SCHEME_MISMATCH'
+  | 'IMAGE_NOT_SIGNABLE'
+  | 'SIGNATURE_SELF_CHECK';
+
+/** A key cannot be used, or an image cannot be signed with it. */
+export class SigningError extends OtaBuildError {
+  readonly exit = 8;
+  declare readonly code: SigningCode;
+  constructor(code: SigningCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+export type VerifyCode = 'VERIFICATION_FAILED' | 'TRUST_INVALID';
+
+/** Something that was checked does not hold. */
+export class VerifyError extends OtaBuildError {
+  readonly exit = 9;
+  declare readonly code: VerifyCode;
+  constructor(code: VerifyCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+export type FormatCode =
+  | 'TRUNCATED'
+  | 'BAD_MAGIC'
+  | 'BAD_VALUE'
+  | 'BAD_CHECKSUM'
+  | 'BAD_DIGEST'
+  | 'TRAILING_DATA'
+  | 'TOO_MANY'
+  | 'CSV_SYNTAX'
+  | 'UNKNOWN_CHIP'
+  | 'NOT_FIRMWARE'
+  | 'WRONG_KIND'
+  | 'NO_DESCRIPTION'
+  | 'TOO_LARGE';
+
+/** Bytes that are not what they should be. `where.offset` counts from the first byte of what was parsed. */
+export class FormatError extends OtaBuildError {
+  readonly exit = 11;
+  declare readonly code: FormatCode;
+  constructor(code: FormatCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+/** SIGINT or SIGTERM arrived: exit 130 or 143, nothing half-written is left. */
+export class InterruptedError extends OtaBuildError {
+  readonly exit: 130 | 143;
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super('INTERRUPTED', `interrupted by ${signal}; nothing was written`);
+    this.exit = signal === 'SIGINT' ? 130 : 143;
+  }
+}
