@@ -1,8 +1,16 @@
+/** Signature schemes of Secure Boot V2, in espsecure's words (`generate-signing-key --scheme`). */
+export type SignatureScheme = 'rsa3072' | 'ecdsa192' | 'ecdsa256' | 'ecdsa384';
+
 /** Half-open range of addresses, [start, end). */
 export type AddressRange = readonly [start: number, end: number];
 
-/** Kinds of memory that a segment can load to; several can hold for one address on unified-bus chips. */
-export type MemoryKind = 'DROM' | 'IROM' | 'DRAM' | 'IRAM' | 'RTC_FAST' | 'RTC_SLOW' | 'PSRAM' | 'OTHER_RAM';
+/**
+ * Kinds of memory that a segment can load to; several can hold for one address on unified-bus chips. SPM is the
+ * ESP32-P4's scratchpad. OTHER_RAM is RAM that the boot ROM fills, and so fine for a bootloader's segment, but that
+ * the second-stage bootloader refuses for an app unless it was built for a single core (`verify_load_addresses`).
+ */
+export type MemoryKind =
+  'DROM' | 'IROM' | 'DRAM' | 'IRAM' | 'RTC_FAST' | 'RTC_SLOW' | 'PSRAM' | 'SPM' | 'OTHER_RAM';
 
 export type MemoryRange = {
   readonly kind: MemoryKind;
@@ -10,9 +18,6 @@ export type MemoryRange = {
   /** Executed or read in place from flash through the MMU: its alignment rule applies (`should_map`). */
   readonly mapped: boolean;
 };
-
-/** Signature schemes of Secure Boot V2, in espsecure's words (`generate-signing-key --scheme`). */
-export type SignatureScheme = 'rsa3072' | 'ecdsa192' | 'ecdsa256' | 'ecdsa384';
 
 /** Everything that we know of a chip: data only, no behaviour, no per-chip branch anywhere else. */
 export type Chip = {
@@ -28,9 +33,13 @@ export type Chip = {
   readonly flashFrequencies: Readonly<Record<string, number>>;
   /** Allowed MMU page sizes in bytes, largest first. One entry: the size is fixed. */
   readonly mmuPageSizes: readonly number[];
+  /** All that a loader maps or fills; an address outside is refused. Mapped ranges are those of 64 KiB pages. */
   readonly memory: readonly MemoryRange[];
   readonly secureBootV2: {
-    /** Schemes that this chip's ROM or bootloader can verify; the first is the default. */
+    /**
+     * Schemes that this chip's ROM or a bootloader of any ESP-IDF release can verify; the first is the default.
+     * Some need a chip revision on top of that. ecdsa192 is verified by ESP-IDF up to v6.0.1 only.
+     */
     readonly schemes: readonly SignatureScheme[];
     /** Key digests that eFuse holds, which is also how many signature blocks are looked at. */
     readonly keySlots: number;
@@ -41,7 +50,8 @@ export type Chip = {
   readonly secureVersionBits: number;
   /** Which byte of the legacy `min_chip_rev` field carries: the major or (ESP32-C3) the minor revision. */
   readonly legacyRevision: 'major' | 'minor';
-  /** From this chip on the bootloader reads eFuse block revisions out of segment 0 of every app (formats A.11 #9). */
+  /** The bootloader reads eFuse block revisions out of segment 0 of every app (`process_segment_data`). */
   readonly checksEfuseBlockRevision: boolean;
+  /** Family id in UF2 blocks (uf2families.json of microsoft/uf2). */
   readonly uf2Family: number;
 };

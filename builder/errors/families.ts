@@ -105,7 +105,8 @@ export type FormatCode =
   | 'NOT_FIRMWARE'
   | 'WRONG_KIND'
   | 'NO_DESCRIPTION'
-  | 'TOO_LARGE';
+  | 'TOO_LARGE'
+  | 'CSV_OVERLAP';
 
 /** Bytes that are not what they should be. `where.offset` counts from the first byte of what was parsed. */
 export class FormatError extends OtaBuildError {

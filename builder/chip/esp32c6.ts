@@ -1,0 +1,26 @@
+import type { Chip } from './chip.ts';
+
+/**
+ * ESP32-C6: ranges and capabilities from ESP-IDF components/soc/esp32c6, flash words and UF2 family from esptool.
+ * The mapped range is 256 pages long. Flash at 80m and at 40m share a code: the ROM cannot tell them apart.
+ */
+export const esp32c6 = {
+  name: 'esp32c6',
+  title: 'ESP32-C6',
+  chipId: 13,
+  bootloaderOffset: 0x0,
+  flashFrequencies: { '80m': 0x0, '40m': 0x0, '20m': 0x2 },
+  mmuPageSizes: [0x10000, 0x8000, 0x4000, 0x2000],
+  memory: [
+    { kind: 'DROM', range: [0x42000000, 0x43000000], mapped: true },
+    { kind: 'IROM', range: [0x42000000, 0x43000000], mapped: true },
+    { kind: 'DRAM', range: [0x40800000, 0x40880000], mapped: false },
+    { kind: 'IRAM', range: [0x40800000, 0x40880000], mapped: false },
+    { kind: 'RTC_FAST', range: [0x50000000, 0x50004000], mapped: false },
+  ],
+  secureBootV2: { schemes: ['rsa3072', 'ecdsa256', 'ecdsa192'], keySlots: 3, keyDigestLength: 32 },
+  secureVersionBits: 16,
+  legacyRevision: 'major',
+  checksEfuseBlockRevision: true,
+  uf2Family: 0x540ddf62,
+} as const satisfies Chip;

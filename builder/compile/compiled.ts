@@ -1,0 +1,32 @@
+import type { Chip } from '../chip/chip.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { MicroPythonBanner, RollbackSupport } from './micropython-banner.ts';
+
+/** Where an app came from, as the manifest tells it. */
+export type SourceFacts = {
+  readonly kind: 'prebuilt';
+  readonly file: string;
+  readonly sha256: string;
+  readonly container: 'app' | 'bootloader-first' | 'merged';
+  /** The partition that the app was taken from. */
+  readonly partition?: string;
+  readonly micropython?: MicroPythonBanner;
+  /** ESP-IDF that the app was built with, from its description. */
+  readonly idfVersion: string;
+  /** Present when the firmware brought a bootloader. */
+  readonly bootloaderRollback?: RollbackSupport;
+};
+
+/** A bootloader with the flash offset it belongs at. */
+export type Bootloader = { readonly offset: number; readonly bytes: Buffer; readonly signed: boolean };
+
+/** Firmware as it came from the compiler or a release file: checked, but nothing of ours in it yet. */
+export type Compiled = {
+  readonly plan: Plan;
+  readonly chip: Chip;
+  /** The app image alone: no signature, no padding. */
+  readonly app: Buffer;
+  /** Missing when the firmware was an app alone. */
+  readonly bootloader?: Bootloader;
+  readonly source: SourceFacts;
+};

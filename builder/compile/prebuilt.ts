@@ -1,0 +1,156 @@
+import type { Chip } from '../chip/chip.ts';
+import { FormatError, LayoutError, ProfileError } from '../errors/families.ts';
+import { hex } from '../errors/hex.ts';
+import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
+import { parseEspImage, requireIntact } from '../format/esp-image.ts';
+import { classifyTrailer } from '../format/image-trailer.ts';
+import type { Warning } from '../pipeline/context.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Bootloader, Compiled, SourceFacts } from './compiled.ts';
+import { detectFirmware, isAppAt } from './firmware-input.ts';
+import { splitFlashImage } from './flash-image.ts';
+import { findMicroPythonBanner, rollbackSupport } from './micropython-banner.ts';
+
+/** A finished firmware file taken apart, with what its user has to be told. */
+export type Prebuilt = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
+  readonly notes: readonly string[];
+  readonly warnings: readonly Warning[];
+};
+
+/**
+ * Takes the app, and the bootloader where there is one, out of a finished firmware file. Says what the file is and what
+ * of it a release leaves behind. Throws FormatError for damaged or foreign files, ProfileError for another chip's
+ * firmware, LayoutError when its bootloader looks for the partition table elsewhere than the profile puts it.
+ */
+export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
+  const name = plan.source.file;
+  const input = detectFirmware(bytes, name);
+  requireChip(input.chip, chip, plan);
+  return input.kind === 'app' ? readApp(bytes, plan, chip) : readFlashImage(bytes, plan, { ...input, chip });
+}
+
+function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
+  const name = plan.source.file;
+  const image = parseEspImage(bytes);
+  requireIntact(image, name);
+  const trailer = classifyTrailer(bytes, image.length);
+  if (trailer.kind === 'unknown' || trailer.kind === 'misplaced-signature-v2') {
+    throw new FormatError(
+      'TRAILING_DATA',
+      trailer.kind === 'unknown'
+        ? `${name} has data at ${hex(trailer.offset)}, behind its image of ${hex(image.length)} bytes, that is neither padding nor a signature`
+        : `${name} has a signature sector at ${hex(trailer.offset)}, but chips look for it at ${hex(trailer.expectedOffset)}`,
+      { where: { file: name, offset: trailer.offset } },
+    );
+  }
+  const app = bytes.subarray(0, image.length);
+  const wasSigned = trailer.kind === 'signature-v1' || trailer.kind === 'signature-v2';
+  const source = sourceFacts(app, plan, 'app');
+  return {
+    app,
+    source,
+    notes: [
+      `${name} is an app alone for ${chip.title}${describeMicroPython(source)}`,
+      ...(wasSigned ? ['its signature is removed: stamping would void it'] : []),
+    ],
+    warnings: [
+      {
+        code: 'NO_BOOTLOADER',
+        message: `${name} has no bootloader: the release has no full-flash image and cannot set up an empty device`,
+      },
+    ],
+  };
+}
+
+function readFlashImage(
+  bytes: Buffer,
+  plan: Plan,
+  input: { readonly start: number; readonly convention: 'bootloader-first' | 'merged'; readonly chip: Chip },
+): Prebuilt {
+  const name = plan.source.file;
+  const { start, convention, chip } = input;
+  const parts = splitFlashImage({ bytes, start, chip, name });
+  const { partition } = parts.app;
+  requireAppInSlot(parts.app.bytes, partition.name, name);
+  requireTableOffset(parts.tableOffset, plan, name);
+  const source: SourceFacts = { ...sourceFacts(parts.app.bytes, plan, convention), partition: partition.name };
+  const bootloader: Bootloader = parts.bootloader;
+  const rollback = rollbackSupport(source.micropython?.version);
+  const what =
+    convention === 'merged' ? 'a merged image that starts at flash offset 0x0' : `a firmware image that starts at the bootloader (${hex(start)})`;
+  return {
+    app: parts.app.bytes,
+    bootloader,
+    source: { ...source, bootloaderRollback: rollback },
+    notes: [
+      `${name} is ${what} for ${chip.title}${describeMicroPython(source)}; its app is in '${partition.name}'`,
+      ...(parts.app.signed ? ['its app is signed; that signature is removed: stamping would void it'] : []),
+    ],
+    warnings: [
+      ...rollbackWarning(rollback, source),
+      ...parts.filledData.map(({ name: data }) => ({
+        code: 'DATA_LEFT_OUT',
+        message: `the data in partition '${data}' of ${name} is not carried over`,
+      })),
+    ],
+  };
+}
+
+/** What every report says about a bootloader that cannot, or may not, roll back. */
+function rollbackWarning(rollback: ReturnType<typeof rollbackSupport>, { micropython }: SourceFacts): Warning[] {
+  if (rollback === 'enabled') return [];
+  const message =
+    rollback === 'disabled'
+      ? `MicroPython ${micropython?.version ?? ''} was released with a bootloader that does not roll back (rollback came with v1.21): ` +
+        'an update that fails to start stays, and the device with it'
+      : 'whether this bootloader rolls back cannot be told: MicroPython does so from v1.21 on, but no such banner was found';
+  return [{ code: rollback === 'disabled' ? 'NO_ROLLBACK' : 'ROLLBACK_UNKNOWN', message }];
+}
+
+function requireChip(found: Chip, wanted: Chip, plan: Plan): void {
+  if (found.chipId === wanted.chipId) return;
+  throw new ProfileError(
+    'BOARD_MISMATCH',
+    `${plan.source.file} is firmware for ${found.title}, but board ${plan.board} has an ${wanted.title}`,
+    { where: { file: plan.source.file }, hint: `Take an image for ${wanted.title}, or name a board with ${found.title}.` },
+  );
+}
+
+function requireAppInSlot(app: Buffer, partition: string, name: string): void {
+  if (isAppAt(app, 0)) return;
+  throw new FormatError(
+    'WRONG_KIND',
+    `${name}: partition '${partition}' holds an image without an app description, such as a bootloader: ` +
+      'a full-flash image was written where an app belongs',
+    { where: { file: name } },
+  );
+}
+
+/** Bootloader and app were compiled for one table offset; a table elsewhere would not be found. */
+function requireTableOffset(found: number, plan: Plan, name: string): void {
+  if (found === plan.partitionTableOffset) return;
+  throw new LayoutError(
+    'TABLE_OFFSET',
+    `${name} was built for a partition table at ${hex(found)}; the profile of ${plan.board} puts it at ${hex(plan.partitionTableOffset)}`,
+    { hint: `Set partitions.tableOffset to ${hex(found)} in the profile: a finished image cannot be moved.` },
+  );
+}
+
+function sourceFacts(app: Buffer, plan: Plan, container: SourceFacts['container']): SourceFacts {
+  const description = parseAppDescription(app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE), APP_DESC_OFFSET);
+  const micropython = findMicroPythonBanner(app);
+  return {
+    kind: 'prebuilt',
+    file: plan.source.file.replace(/^.*[/\\]/, ''),
+    sha256: plan.source.sha256,
+    container,
+    idfVersion: description.idfVersion,
+    ...(micropython === undefined ? {} : { micropython }),
+  };
+}
+
+function describeMicroPython({ micropython }: SourceFacts): string {
+  if (micropython === undefined) return ', without a MicroPython banner';
+  const { version, board, mcu } = micropython;
+  return `: MicroPython ${version}${board === undefined ? '' : ` for '${board}' with ${mcu ?? '?'}`}`;
+}

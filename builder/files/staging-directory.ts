@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../errors/families.ts';
+import { describeWriteFailure } from './write-failure.ts';
+
+/** A directory that is filled aside and becomes visible whole, or never. */
+export type StagingDirectory = {
+  readonly path: string;
+  /** Moves it into place. Throws UsageError when something is there already and `force` was not given. */
+  readonly publish: () => Promise<void>;
+  /** Removes it; does nothing once it is published. */
+  readonly discard: () => Promise<void>;
+};
+
+/** Throws UsageError when `target` exists and may not be replaced. */
+export function requireFree(target: string, force: boolean): void {
+  if (force || !existsSync(target)) return;
+  throw new UsageError('OUTPUT_EXISTS', `${target} exists already and was kept`, {
+    where: { file: target },
+    hint: 'Use --force to replace it, or --out to write elsewhere.',
+  });
+}
+
+/**
+ * Makes an empty directory beside `target` (same file system, so that the final rename is atomic), and the parents
+ * that are missing. Left-overs that a killed run made for the same target are cleared first.
+ * Throws UsageError when the file system refuses.
+ */
+export async function createStagingDirectory(target: string, force: boolean): Promise<StagingDirectory> {
+  const parent = dirname(target);
+  const prefix = `.${basename(target)}.`;
+  let path: string;
+  let createdParent: string | undefined;
+  try {
+    createdParent = await mkdir(parent, { recursive: true });
+    await clearLeftovers(target, parent, prefix);
+    path = await mkdtemp(join(parent, `${prefix}${process.pid}-`));
+  } catch (error) {
+    throw describeWriteFailure(error, parent);
+  }
+  let published = false;
+  return {
+    path,
+    publish: async () => {
+      await syncDirectory(path);
+      requireFree(target, force);
+      try {
+        replaceDirectory(path, target, `${prefix}${randomBytes(6).toString('hex')}.old`);
+      } catch (error) {
+        throw describeWriteFailure(error, target);
+      }
+      published = true;
+      await syncDirectory(parent);
+      await clearLeftovers(target, parent, prefix);
+    },
+    discard: async () => {
+      if (published) return;
+      await rm(path, { recursive: true, force: true });
+      if (createdParent !== undefined) await removeEmptyParents(parent, createdParent);
+    },
+  };
+}
+
+/** Two renames with nothing between them that could be interrupted but by a crash; `clearLeftovers` mends that. */
+function replaceDirectory(path: string, target: string, oldName: string): void {
+  if (!existsSync(target)) {
+    renameSync(path, target);
+    return;
+  }
+  const old = join(dirname(target), oldName);
+  renameSync(target, old);
+  try {
+    renameSync(path, target);
+  } catch (error) {
+    renameSync(old, target);
+    throw error;
+  }
+}
+
+/** Puts back an old release that a crash left between the two renames, then removes what no living process owns. */
+async function clearLeftovers(target: string, parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(prefix)) continue;
+    const leftover = join(parent, name);
+    if (name.endsWith('.old')) {
+      if (existsSync(target)) await rm(leftover, { recursive: true, force: true });
+      else renameSync(leftover, target);
+      continue;
+    }
+    const owner = /^(\d+)-/.exec(name.slice(prefix.length))?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) await rm(leftover, { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Removes the directories that `mkdir` made for us, from the innermost outwards, while they are empty. */
+async function removeEmptyParents(innermost: string, outermost: string): Promise<void> {
+  for (let path = innermost; path.startsWith(outermost); path = dirname(path)) {
+    const entries = await readdir(path).catch(() => ['unreadable']);
+    if (entries.length > 0) return;
+    await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { link, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { describeWriteFailure } from './write-failure.ts';
+
+export type WriteOptions = {
+  readonly mode?: number;
+  /** Refuses (EEXIST) instead of replacing a file that is already there. */
+  readonly exclusive?: boolean;
+};
+
+/**
+ * Writes a file so that a reader sees the old contents or the new, never a part: temporary file beside it, fsync,
+ * rename. Throws UsageError when the file system refuses, and then leaves nothing behind.
+ */
+export async function writeFileAtomically(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+  try {
+    await writeAndSync(temporary, bytes, options.mode ?? 0o644);
+    if (options.exclusive === true) {
+      await link(temporary, path);
+      await rm(temporary);
+    } else {
+      await rename(temporary, path);
+    }
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw describeWriteFailure(error, path);
+  }
+}
+
+/** Writes a new file and makes sure that it reached the disk. Throws what the file system throws. */
+export async function writeAndSync(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,76 @@
+import { alignUp, ByteReader, isFilledWith } from './byte-reader.ts';
+import { looksLikeSignatureSector } from './signature-sector.ts';
+
+/** Flash sector, and the alignment and size of a Secure Boot V2 signature sector. */
+export const SECTOR_SIZE = 0x1000;
+/** Secure Boot V1 signature block: u32 version 0, then r and s of 32 bytes each. */
+export const V1_SIGNATURE_SIZE = 68;
+
+/**
+ * What follows an image in its file or slot. Offsets count from the image's first byte.
+ * - `none`, `erased`: nothing, or only 0xFF
+ * - `signature-v2`: 0xFF up to the next multiple of 4096, then a signature sector, then at most 0xFF
+ * - `misplaced-signature-v2`: a signature sector where no chip looks for it
+ * - `signature-v1`: a Secure Boot V1 block directly behind the image
+ * - `unknown`: anything else; `offset` is the first byte that is neither image nor 0xFF
+ */
+export type Trailer =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'erased'; readonly length: number }
+  | { readonly kind: 'signature-v2'; readonly offset: number; readonly end: number; readonly erasedAfter: number }
+  | { readonly kind: 'misplaced-signature-v2'; readonly offset: number; readonly expectedOffset: number }
+  | { readonly kind: 'signature-v1'; readonly offset: number; readonly end: number }
+  | { readonly kind: 'unknown'; readonly offset: number };
+
+/**
+ * Classifies the bytes behind an image of `imageLength` bytes. Total: any bytes have a class.
+ * Source: ESP-IDF secure_boot_signatures_app.c and esp_image_format.c, which look for a V2 sector at the image length
+ * rounded up to 4096, and for a V1 block at the image length itself.
+ */
+export function classifyTrailer(bytes: Uint8Array, imageLength: number): Trailer {
+  const reader = new ByteReader(bytes, 'image');
+  if (reader.length <= imageLength) return { kind: 'none' };
+  const firstForeign = firstNotErased(reader.bytes, imageLength);
+  if (firstForeign === undefined) return { kind: 'erased', length: reader.length - imageLength };
+
+  const sectorOffset = alignUp(imageLength, SECTOR_SIZE);
+  if (firstForeign >= sectorOffset) {
+    if (firstForeign === sectorOffset && holdsV2Sector(reader, sectorOffset)) {
+      const end = sectorOffset + SECTOR_SIZE;
+      if (isFilledWith(reader.bytes.subarray(end), 0xff)) {
+        return { kind: 'signature-v2', offset: sectorOffset, end, erasedAfter: reader.length - end };
+      }
+      const next = firstNotErased(reader.bytes, end) ?? end;
+      if (next % SECTOR_SIZE === 0 && holdsV2Sector(reader, next)) {
+        return { kind: 'misplaced-signature-v2', offset: next, expectedOffset: sectorOffset };
+      }
+      return { kind: 'unknown', offset: next };
+    }
+    if (firstForeign % SECTOR_SIZE === 0 && holdsV2Sector(reader, firstForeign)) {
+      return { kind: 'misplaced-signature-v2', offset: firstForeign, expectedOffset: sectorOffset };
+    }
+    return { kind: 'unknown', offset: firstForeign };
+  }
+  return classifyUnaligned(reader, imageLength, firstForeign);
+}
+
+function classifyUnaligned(reader: ByteReader, imageLength: number, firstForeign: number): Trailer {
+  const end = imageLength + V1_SIGNATURE_SIZE;
+  const isV1 = reader.length >= end && reader.u32(imageLength) === 0 && !isFilledWith(reader.slice(imageLength, V1_SIGNATURE_SIZE), 0);
+  // `espsecure sign-data --version 1` leaves the file there; a secure-padded one is filled up to the flash page.
+  if (isV1 && isPadding(reader.bytes.subarray(end))) return { kind: 'signature-v1', offset: imageLength, end };
+  return { kind: 'unknown', offset: firstForeign };
+}
+
+function isPadding(bytes: Uint8Array): boolean {
+  return isFilledWith(bytes, 0xff) || isFilledWith(bytes, 0x00);
+}
+
+function holdsV2Sector(reader: ByteReader, offset: number): boolean {
+  return reader.length >= offset + SECTOR_SIZE && looksLikeSignatureSector(reader.slice(offset, SECTOR_SIZE));
+}
+
+function firstNotErased(bytes: Buffer, from: number): number | undefined {
+  for (let offset = from; offset < bytes.length; offset++) if (bytes[offset] !== 0xff) return offset;
+  return undefined;
+}

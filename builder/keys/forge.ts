@@ -1,0 +1,43 @@
+import forge from 'node-forge';
+
+/** One PEM block: its label (`RSA PRIVATE KEY`), whether a passphrase guards it, and its DER contents. */
+export type PemBlock = { readonly label: string; readonly encrypted: boolean; readonly der: Buffer };
+
+/**
+ * The PEM blocks of a text, read by node-forge. Undefined when there is none or one is malformed: forge's own words
+ * say nothing to the owner of a key file.
+ */
+export function readPem(text: string): readonly PemBlock[] | undefined {
+  try {
+    return forge.pem.decode(text).map(({ type, procType, body }) => ({
+      label: type,
+      encrypted: type === 'ENCRYPTED PRIVATE KEY' || (procType as { type?: string } | null)?.type === 'ENCRYPTED',
+      der: Buffer.from(body, 'latin1'),
+    }));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Checks an RSA-PSS signature (SHA-256, MGF1 with SHA-256, salt of 32 bytes) with node-forge, the second implementation
+ * beside OpenSSL's. `modulus` and `signature` are big-endian, `digest` is the SHA-256 of what was signed. Never throws:
+ * forge throws on some malformed signatures, which only means that they are invalid.
+ */
+export function forgeVerifiesPss(key: { modulus: Buffer; exponent: number }, digest: Buffer, signature: Buffer): boolean {
+  const { BigInteger } = forge.jsbn;
+  const publicKey = forge.pki.setRsaPublicKey(
+    new BigInteger(key.modulus.toString('hex'), 16),
+    new BigInteger(key.exponent.toString(16), 16),
+  );
+  const scheme = forge.pss.create({
+    md: forge.md.sha256.create(),
+    mgf: forge.mgf.mgf1.create(forge.md.sha256.create()),
+    saltLength: 32,
+  });
+  try {
+    return publicKey.verify(digest.toString('latin1'), signature.toString('latin1'), scheme);
+  } catch {
+    return false;
+  }
+}

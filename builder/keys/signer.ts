@@ -1,0 +1,19 @@
+import type { KeyObject } from 'node:crypto';
+import type { SignatureScheme } from '../format/signature-scheme.ts';
+
+/** Who can sign: one key, wherever it lives. The private key never leaves the implementation. */
+export type Signer = {
+  /** The key reference as the user wrote it: safe to show. */
+  readonly reference: string;
+  readonly scheme: SignatureScheme;
+  readonly publicKey: KeyObject;
+  /** SHA-256 of the key as eFuse holds it (espsecure `digest-sbv2-public-key`). */
+  readonly digest: Buffer;
+  /** Made on a laptop for trying things out: never for a release that leaves the house. */
+  readonly development: boolean;
+  /**
+   * Signs `contents` with the hash of the scheme: RSA-PSS (salt of 32 bytes, 384 bytes big-endian) or ECDSA (r and s
+   * behind each other, big-endian).
+   */
+  readonly sign: (contents: Uint8Array) => Promise<Buffer>;
+};

@@ -1,0 +1,99 @@
+import { LayoutError, type LayoutCode } from '../errors/families.ts';
+import { mmuPageSize } from '../chip/mmu-page.ts';
+import { createInitialOtadata } from '../format/otadata.ts';
+import { encodePartitionTable, type Partition } from '../format/partition-table.ts';
+import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
+import type { Context } from '../pipeline/context.ts';
+import type { Stage } from '../pipeline/stage.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Stamped } from '../stamp/stamped.ts';
+import { checkPartitions, type PartitionIssue } from './check-partitions.ts';
+import { requireBootloaderFit, requireFit, signedSize, sizeInSlot } from './fit.ts';
+import { flashSettingsOf, requireFlashSize, withFlashSize } from './flash-header.ts';
+import type { LaidOut } from './laid-out.ts';
+import { filesystemWarning } from './micropython-filesystem.ts';
+
+/** Makes the partition table and the initial otadata, and proves that everything fits. */
+export const partitionStage: Stage<Stamped, LaidOut> = {
+  key: 'partition',
+  title: 'laying out flash',
+  run: (context, stamped) => {
+    const { plan, chip, description } = stamped;
+    const bootloader = resizedBootloader(context, stamped);
+    const flash = settings(stamped, bootloader);
+    const partitions = plan.layout.partitions.map(({ line: _line, ...partition }) => partition);
+    requireSoundTable(context, plan, flash.size.bytes);
+    const [first, ...others] = partitions.filter(isOtaSlot).sort((a, b) => a.subtype - b.subtype);
+    const otadataPartition = partitions.find(isOtadata);
+    if (first === undefined || otadataPartition === undefined) throw noOtaSlots(plan);
+    const slots: [Partition, ...Partition[]] = [first, ...others];
+    const pageSize = mmuPageSize(chip, description.mmuPageSizeLog2, flash.size.bytes);
+    requireFit(sizeInSlot(stamped.app, plan.signing === null ? undefined : { pageSize }), slots, {
+      signed: plan.signing !== null,
+      layout: plan.layout.name,
+    });
+    if (bootloader !== undefined) {
+      const signed = plan.signing?.bootloader === true;
+      const size = signed ? signedSize(bootloader.bytes.length) : bootloader.bytes.length;
+      requireBootloaderFit(size, { offset: bootloader.offset, tableOffset: plan.partitionTableOffset, signed });
+    }
+    for (const { code, message } of filesystemWarning(partitions, stamped.source.micropython?.version, flash.size.bytes)) {
+      context.warn(code, message);
+    }
+    const layout = {
+      tableOffset: plan.partitionTableOffset,
+      partitions,
+      table: encodePartitionTable(partitions),
+      otadata: createInitialOtadata(),
+      otadataPartition,
+      slots,
+      flash,
+    };
+    return Promise.resolve({ ...stamped, ...(bootloader === undefined ? {} : { bootloader }), layout });
+  },
+};
+
+function resizedBootloader(context: Context, { plan, bootloader, chip }: Stamped): Stamped['bootloader'] {
+  if (bootloader === undefined || plan.flash.size === 'keep') return bootloader;
+  const before = flashSettingsOf(bootloader.bytes, chip).size;
+  const resized = withFlashSize(bootloader, requireFlashSize(plan.flash.size));
+  if (resized !== bootloader) {
+    context.note(`the bootloader's header said ${before.name} of flash; it now says ${plan.flash.size}, as the profile does`);
+  }
+  return resized;
+}
+
+/** The bootloader's header counts; without a bootloader the app's, with the profile's size. */
+function settings(stamped: Stamped, bootloader: Stamped['bootloader']): LaidOut['layout']['flash'] {
+  const found = flashSettingsOf(bootloader?.bytes ?? stamped.app, stamped.chip);
+  const { size } = stamped.plan.flash;
+  return size === 'keep' ? found : { ...found, size: requireFlashSize(size) };
+}
+
+function requireSoundTable(context: Context, { layout, partitionTableOffset }: Plan, flashSize: number): void {
+  const issues = checkPartitions(layout.partitions, { tableOffset: partitionTableOffset, flashSize });
+  for (const issue of issues) {
+    if (issue.severity === 'warning') context.warn('PARTITION_UNWISE', locate(layout, issue));
+  }
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return;
+  const code: LayoutCode = first.code;
+  const line = layout.partitions[first.rows.at(-1) ?? 0]?.line;
+  throw new LayoutError(code, errors.map((issue) => locate(layout, issue)).join('\n'), {
+    where: { file: layout.file, ...(line === undefined ? {} : { line }) },
+    ...(code === 'FLASH_SIZE' ? { hint: 'Choose a smaller layout, or a larger flash with --flash-size or in the profile.' } : {}),
+  });
+}
+
+function locate({ file, partitions }: Plan['layout'], { rows, message }: PartitionIssue): string {
+  const lines = [...new Set(rows.map((row) => partitions[row]?.line))].filter((line) => line !== undefined);
+  return lines.length === 0 ? `${file}: ${message}` : `${file}:${lines.join(' and ')}: ${message}`;
+}
+
+function noOtaSlots({ layout }: Plan): LayoutError {
+  return new LayoutError('PARTITION_INVALID', `${layout.file}: the layout has no OTA slots and otadata: it could never be updated`, {
+    where: { file: layout.file },
+    hint: 'An OTA layout has otadata (data, ota, 0x2000) and at least ota_0 and ota_1.',
+  });
+}

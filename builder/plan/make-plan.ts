@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Chip, SignatureScheme } from '../chip/chip.ts';
+import { ProfileError, SigningError } from '../errors/families.ts';
+import { readInput } from '../files/read-input.ts';
+import { loadProfile, shortPath, type LoadedProfile } from '../profile/load-profile.ts';
+import { checkSecureVersion, checkVersion, checkVariant } from './check-names.ts';
+import { gitVersion } from './git-version.ts';
+import { readLayout } from './read-layout.ts';
+import { sourceDate } from './source-date.ts';
+import type { Plan } from './plan.ts';
+
+/** What the command line adds to, or says instead of, the profile. */
+export type PlanRequest = {
+  readonly projectDirectory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly board?: string;
+  readonly variant?: string;
+  readonly profile?: string;
+  readonly firmware?: string;
+  readonly layout?: string;
+  readonly flashSize?: string;
+  readonly appVersion?: string;
+  readonly projectName?: string;
+  readonly secureVersion?: number;
+  readonly sign: boolean;
+  readonly scheme?: SignatureScheme;
+  readonly keys: readonly string[];
+};
+
+/** Reads a version out of firmware when neither flags, profile nor git name one. */
+export type VersionReader = (firmware: Buffer) => string | undefined;
+
+/**
+ * Resolves profile, flags, git and firmware into a plan. Reads, never writes. Throws ProfileError, LayoutError or
+ * UsageError for what cannot become a release.
+ */
+export async function makePlan(request: PlanRequest, versionInFirmware: VersionReader): Promise<Plan> {
+  const loaded = await loadProfile({
+    projectDirectory: request.projectDirectory,
+    ...(request.board === undefined ? {} : { board: request.board }),
+    ...(request.profile === undefined ? {} : { file: resolve(request.projectDirectory, request.profile) }),
+  });
+  const { profile, chip, file } = loaded;
+  const variant = checkVariant(request.variant);
+  const secureVersion = checkSecureVersion(request.secureVersion ?? profile.secureVersion, chip);
+  const source = await readSource(request);
+  const version = checkVersion(
+    request.appVersion ??
+      profile.version ??
+      (await gitVersion(request.projectDirectory)) ??
+      versionInFirmware(source.bytes) ??
+      noVersion(),
+  );
+  const layout = await readLayout({
+    projectDirectory: request.projectDirectory,
+    name: request.layout ?? profile.partitions.layout,
+    tableOffset: profile.partitions.tableOffset,
+    chip,
+  });
+  const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
+  return deepFreeze({
+    schema: 1,
+    board: profile.board,
+    ...(variant === undefined ? {} : { variant }),
+    chip: chip.name,
+    version,
+    projectName: request.projectName ?? profile.projectName,
+    secureVersion,
+    createdAt: sourceDate(request.environment).toISOString().replace('.000Z', 'Z'),
+    source: { kind: 'prebuilt', file: source.file, size: source.bytes.length, sha256: sha256(source.bytes) },
+    flash: { size: request.flashSize ?? profile.flash.size },
+    partitionTableOffset: profile.partitions.tableOffset,
+    layout,
+    signing: request.sign ? signingOf(request, loaded, chip, file) : null,
+    stem,
+  });
+}
+
+async function readSource(request: PlanRequest): Promise<{ file: string; bytes: Buffer }> {
+  const { firmware, projectDirectory } = request;
+  if (firmware === undefined) {
+    throw new ProfileError('NOT_AVAILABLE', 'this version of ota-build does not compile MicroPython yet', {
+      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
+    });
+  }
+  const path = resolve(projectDirectory, firmware);
+  const bytes = await readInput(path, 'a firmware image');
+  return { file: shortPath(projectDirectory, path), bytes };
+}
+
+function signingOf(
+  request: PlanRequest,
+  { profile }: LoadedProfile,
+  chip: Chip,
+  file: string,
+): NonNullable<Plan['signing']> {
+  const [chipDefault] = chip.secureBootV2.schemes;
+  const scheme = request.scheme ?? profile.signing?.scheme ?? chipDefault;
+  if (scheme === undefined || !chip.secureBootV2.schemes.includes(scheme)) {
+    const from = request.scheme === undefined ? `${file}: signing.scheme` : '--scheme';
+    throw new SigningError(
+      'SCHEME_UNSUPPORTED',
+      `${from}: ${chip.title} cannot verify ${scheme ?? 'any scheme'}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
+    );
+  }
+  const keys = request.keys.length > 0 ? [...request.keys] : (profile.signing?.keys ?? defaultKeys(request));
+  if (keys.length > chip.secureBootV2.keySlots) {
+    throw new SigningError(
+      'KEY_COUNT',
+      `${keys.length} keys were given; ${chip.title} looks at ${chip.secureBootV2.keySlots} signature block(s)`,
+    );
+  }
+  return { scheme, bootloader: profile.signing?.bootloader ?? false, keys };
+}
+
+/** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */
+function defaultKeys(request: PlanRequest): string[] {
+  const ci = request.environment['CI'];
+  if (ci === undefined || ci === '' || ci === 'false' || ci === '0') return ['dev'];
+  throw new SigningError('KEY_MISSING', 'signing was asked for in CI, but no key was named', {
+    hint: 'Name one with --key FILE or --key env:NAME, or in the profile; --key dev signs with a development key on purpose.',
+  });
+}
+
+function noVersion(): never {
+  throw new ProfileError('VERSION_INVALID', 'no version was named, and neither git nor the firmware has one', {
+    hint: 'Use --app-version, or tag the commit (v1.2.3).',
+  });
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,62 @@
+import { byteCount, z } from '../schema/schema.ts';
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+
+/**
+ * Everything that decides what a release is, resolved: no later step looks at flags, profiles or git again.
+ * Versioned JSON, so that one CI job can make it and another can carry it out.
+ */
+export const planSchema = z.strictObject({
+  schema: z.literal(1),
+  board: z.string(),
+  variant: z.string().optional(),
+  chip: z.string(),
+  version: z.string(),
+  projectName: z.string(),
+  secureVersion: z.number().int().nonnegative(),
+  /** ISO 8601 in UTC, whole seconds: SOURCE_DATE_EPOCH, or the time of planning. */
+  createdAt: z.string(),
+  source: z.strictObject({
+    kind: z.literal('prebuilt'),
+    /** As the user named it. */
+    file: z.string(),
+    size: z.number().int().positive(),
+    sha256: sha256Hex,
+  }),
+  flash: z.strictObject({
+    /** A size to write into the bootloader header, or `keep` for the one that is there. */
+    size: z.string(),
+  }),
+  partitionTableOffset: byteCount(),
+  layout: z.strictObject({
+    name: z.string(),
+    file: z.string(),
+    sha256: sha256Hex,
+    /** The table itself, so that a plan does not depend on a file that may change. `line` is the row's line in the CSV. */
+    partitions: z.array(
+      z.strictObject({
+        name: z.string(),
+        type: z.number().int(),
+        subtype: z.number().int(),
+        offset: byteCount(),
+        size: byteCount(),
+        encrypted: z.boolean(),
+        readonly: z.boolean(),
+        line: z.number().int(),
+      }),
+    ),
+  }),
+  signing: z
+    .strictObject({
+      scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384']),
+      bootloader: z.boolean(),
+      /** Key references, never keys. */
+      keys: z.array(z.string()).min(1).max(3),
+    })
+    .nullable(),
+  /** `<BOARD>[-<VARIANT>]-<version>`: the release directory's name and the stem of its files. */
+  stem: z.string(),
+});
+
+/** A resolved, frozen plan of one release. */
+export type Plan = Readonly<z.infer<typeof planSchema>>;

@@ -1,0 +1,82 @@
+import { distance } from 'fastest-levenshtein';
+import { relative } from 'node:path';
+import type { Chip } from '../chip/chip.ts';
+import { CHIPS, findChipByName } from '../chip/registry.ts';
+import { ProfileError } from '../errors/families.ts';
+import { findInProject, listInProject } from '../files/project-lookup.ts';
+import { readInput } from '../files/read-input.ts';
+import { parseYamlFile } from '../schema/yaml-file.ts';
+import { profileSchema, type Profile } from './profile.ts';
+
+/** A profile, the chip that it names, and the file that it came from as messages show it. */
+export type LoadedProfile = { readonly profile: Profile; readonly chip: Chip; readonly file: string };
+
+const PROFILE_LIMIT = 1024 * 1024;
+
+export type ProfileRequest = {
+  readonly projectDirectory: string;
+  readonly board?: string;
+  /** A profile file named on the command line; wins over the lookup by board name. */
+  readonly file?: string;
+};
+
+/**
+ * Loads the profile of a board: `--profile FILE`, or `profiles/BOARD.yaml` of the project, or of our package.
+ * Throws ProfileError that names file, line and column, or the boards that are there when the board is unknown.
+ */
+export async function loadProfile(request: ProfileRequest): Promise<LoadedProfile> {
+  const path = request.file ?? (await findProfile(request.projectDirectory, request.board));
+  const file = shortPath(request.projectDirectory, path);
+  const text = (await readInput(path, 'a profile', PROFILE_LIMIT)).toString('utf8');
+  const profile = parseYamlFile(file, text, profileSchema, (message, options) => {
+    return new ProfileError('PROFILE_INVALID', message, options);
+  });
+  const chip = findChipByName(profile.chip);
+  if (chip === undefined) {
+    throw new ProfileError(
+      'PROFILE_INVALID',
+      `${file}: chip: '${profile.chip}' is not a chip we know; expected one of ${CHIPS.map(({ name }) => name).join(', ')}`,
+      { where: { file } },
+    );
+  }
+  if (request.board !== undefined && profile.board !== request.board) {
+    throw new ProfileError('PROFILE_INVALID', `${file} is the profile of ${profile.board}, not of ${request.board}`, {
+      where: { file },
+      hint: `Use --board ${profile.board}, or the profile of ${request.board}.`,
+    });
+  }
+  return { profile, chip, file };
+}
+
+async function findProfile(projectDirectory: string, board: string | undefined): Promise<string> {
+  if (board === undefined) {
+    throw new ProfileError('BOARD_UNKNOWN', 'no board was named', {
+      hint: `Use --board with one of ${(await listInProject(projectDirectory, 'profiles', '.yaml')).join(', ')}.`,
+    });
+  }
+  const isPlainName = /^[A-Za-z0-9_]{1,64}$/.test(board);
+  const found = isPlainName ? await findInProject(projectDirectory, 'profiles', `${board}.yaml`) : undefined;
+  if (found !== undefined) return found.path;
+  const known = await listInProject(projectDirectory, 'profiles', '.yaml');
+  throw new ProfileError('BOARD_UNKNOWN', `there is no profile for board '${board}'${nearest(board, known)}`, {
+    hint: `Known boards: ${known.join(', ')}. Another board needs a profiles/${isPlainName ? board : 'BOARD'}.yaml, or --profile FILE.`,
+    details: { known },
+  });
+}
+
+function nearest(board: string, known: readonly string[]): string {
+  const wanted = board.toUpperCase().replaceAll('-', '_');
+  const near = known
+    .map((name) => ({ name, edits: Math.min(distance(wanted, name), distance(`ESP32_GENERIC_${wanted}`, name)) }))
+    .filter(({ name, edits }) => edits <= 3 || name.includes(wanted))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, 3)
+    .map(({ name }) => name);
+  return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+}
+
+/** Paths inside the project are shown relative to it: shorter, and the same on every machine. */
+export function shortPath(projectDirectory: string, path: string): string {
+  const short = relative(projectDirectory, path);
+  return short === '' || short.startsWith('..') ? path : short;
+}

@@ -1,0 +1,37 @@
+import { byteCount, z } from '../schema/schema.ts';
+
+const text = (what: string) => z.string(`expected ${what}`);
+
+/** A board's profile as its YAML file holds it. Unknown keys are refused. */
+export const profileSchema = z.strictObject({
+  schema: z.literal(1, 'expected 1, the version of this format'),
+  board: text("the board's name").regex(/^[A-Za-z0-9_]{1,64}$/, 'expected letters, digits and _ only'),
+  description: text('a sentence').optional(),
+  chip: text('a chip, such as esp32c3'),
+  projectName: text('the name in the app description').default('micropython'),
+  version: text('the version in the app description').optional(),
+  secureVersion: z.number('expected an integer of 0 or more').int().nonnegative().default(0),
+  flash: z.strictObject({
+    size: z.enum(['keep', '1MB', '2MB', '4MB', '8MB', '16MB', '32MB', '64MB', '128MB'], {
+      error: 'expected keep or a flash size: 1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB or 128MB',
+    }),
+  }),
+  partitions: z.strictObject({
+    layout: text('the name of a layout in firmware/partitions/, or the path of a CSV file'),
+    tableOffset: byteCount()
+      .refine((offset) => offset > 0 && offset % 0x1000 === 0, 'expected a multiple of 0x1000')
+      .default(0x8000),
+  }),
+  signing: z
+    .strictObject({
+      scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384'], {
+        error: 'expected rsa3072, ecdsa256, ecdsa384 or ecdsa192',
+      }),
+      bootloader: z.boolean('expected true or false').default(false),
+      keys: z.array(text('a key reference')).min(1).max(3).optional(),
+    })
+    .optional(),
+});
+
+/** What a board is and how its releases are made. */
+export type Profile = z.infer<typeof profileSchema>;

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { SigningError } from '../errors/families.ts';
+import { hex } from '../errors/hex.ts';
+import { alignUp } from '../format/byte-reader.ts';
+import { parseEspImage, requireIntact, securePadEspImage } from '../format/esp-image.ts';
+import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
+import type { SignatureBlock } from '../format/signature-block.ts';
+import { publicKeyFields } from '../format/signature-key.ts';
+import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
+import { encodeSignatureSector } from '../format/signature-sector.ts';
+import type { Signer } from '../keys/signer.ts';
+
+export type SignOptions = {
+  /** Pads an app so that every byte the MMU maps is signed; a bootloader is not mapped. */
+  readonly secureBoot: { readonly kind: 'app'; readonly pageSize: number } | { readonly kind: 'bootloader' };
+  readonly signers: readonly Signer[];
+};
+
+/**
+ * An image with a Secure Boot V2 signature sector, one block for each signer: padded, filled with 0xFF up to a multiple
+ * of 4096, hashed and signed. An image that carries a signature already is refused: bytes of an old sector must never
+ * become part of what is signed. Throws SigningError or FormatError.
+ * Source: ESP-IDF, "Secure Boot v2", Signature Block Format.
+ */
+export async function signImage(bytes: Buffer, { secureBoot, signers }: SignOptions): Promise<Buffer> {
+  requireUnsigned(bytes);
+  const padded = secureBoot.kind === 'app' ? securePadEspImage(bytes, secureBoot.pageSize) : bytes;
+  const contents = Buffer.alloc(alignUp(padded.length, SECTOR_SIZE), 0xff);
+  padded.copy(contents);
+  const blocks: SignatureBlock[] = [];
+  for (const signer of signers) blocks.push(await makeBlock(contents, signer));
+  return Buffer.concat([contents, encodeSignatureSector(blocks)]);
+}
+
+function requireUnsigned(bytes: Buffer): void {
+  const image = parseEspImage(bytes);
+  requireIntact(image, 'the image to sign');
+  const trailer = classifyTrailer(bytes, image.length);
+  if (trailer.kind === 'none' || trailer.kind === 'erased') return;
+  throw new SigningError(
+    'IMAGE_NOT_SIGNABLE',
+    trailer.kind === 'unknown'
+      ? `the image ends at ${hex(image.length)}, but there is other data at ${hex(trailer.offset)}`
+      : `the image is signed already, at ${hex(trailer.offset)}`,
+    { where: { offset: trailer.offset } },
+  );
+}
+
+async function makeBlock(contents: Buffer, signer: Signer): Promise<SignatureBlock> {
+  const fields = publicKeyFields(signer.publicKey);
+  const imageDigest = createHash(SIGNATURE_SCHEMES[fields.scheme].hash).update(contents).digest();
+  const signature = await signer.sign(contents);
+  if (fields.scheme === 'rsa3072') return { ...fields, imageDigest, signature };
+  const half = signature.length / 2;
+  return { ...fields, imageDigest, signature: { r: signature.subarray(0, half), s: signature.subarray(half) } };
+}

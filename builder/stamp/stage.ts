@@ -1,0 +1,26 @@
+import type { Compiled } from '../compile/compiled.ts';
+import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
+import type { Stage } from '../pipeline/stage.ts';
+import { stampApp } from './stamp-app.ts';
+import type { Stamped } from './stamped.ts';
+
+/** Writes version, project name, secure_version and build time into the app. */
+export const stampStage: Stage<Compiled, Stamped> = {
+  key: 'stamp',
+  title: 'stamping the app description',
+  run: (context, compiled) => {
+    const { version, projectName, secureVersion, createdAt } = compiled.plan;
+    const app = stampApp(compiled.app, { version, projectName, secureVersion, builtAt: new Date(createdAt) });
+    const description = parseAppDescription(
+      app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
+      APP_DESC_OFFSET,
+    );
+    if (secureVersion > 0) {
+      context.note(
+        `secure_version ${secureVersion}: a bootloader with anti-rollback burns ${secureVersion} eFuse bit(s) once this app ` +
+          `is confirmed, and never again starts an app with a lower one; a bootloader without it ignores the number`,
+      );
+    }
+    return Promise.resolve({ ...compiled, app, description });
+  },
+};

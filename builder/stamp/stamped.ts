@@ -1,0 +1,8 @@
+import type { Compiled } from '../compile/compiled.ts';
+import type { AppDescription } from '../format/app-desc.ts';
+
+/** Firmware whose app says who it is. */
+export type Stamped = Compiled & {
+  /** The description as read back from the stamped app. */
+  readonly description: AppDescription;
+};

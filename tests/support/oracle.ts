@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+
+/** What to put in the name of a suite that is skipped without the oracle. */
+export const NEEDS_ORACLE = 'needs a Python with esptool: set OTA_BUILD_ORACLE_PYTHON';
+
+let found: { readonly python: string | undefined } | undefined;
+
+/**
+ * Absolute path of a Python interpreter that can import esptool, looked up once: the one that OTA_BUILD_ORACLE_PYTHON
+ * names, and no other, or else `python3` on PATH. Undefined when it is missing or has no esptool.
+ */
+export function oraclePython(): string | undefined {
+  const named = process.env['OTA_BUILD_ORACLE_PYTHON'] ?? '';
+  found ??= { python: findPython(named === '' ? 'python3' : named) };
+  return found.python;
+}
+
+/** Path of an executable (`espsecure`) beside the oracle's interpreter, or else on PATH; undefined when neither has it. */
+export function oracleTool(name: string): string | undefined {
+  const python = oraclePython();
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  return [...(python === undefined ? [] : [dirname(python)]), ...path]
+    .map((directory) => join(directory, name))
+    .find(isExecutable);
+}
+
+function findPython(command: string): string | undefined {
+  const { status, stdout } = spawnSync(
+    command,
+    ['-c', 'import esptool, sys; print(sys.executable)'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
