@@ -14,7 +14,7 @@ export type Cell = {
 };
 
 const NUMBER =
-  /^([+-]?)(0x(?:_?[0-9a-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|[1-9](?:_?[0-9])*|0(?:_?0)*)$/i;
+  /^[+-]?(?:0x(?:_?[0-9a-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|[1-9](?:_?[0-9])*|0(?:_?0)*)$/i;
 const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 * 1024 };
 
 /**
@@ -46,10 +46,9 @@ export function splitCells(
 export function parseCellNumber(text: string): number | undefined {
   const unit = UNITS[text.slice(-1).toLowerCase()];
   const digits = unit === undefined ? text : text.slice(0, -1).trimEnd();
-  const match = NUMBER.exec(digits);
-  if (match === null) return undefined;
-  const magnitude = Number((match[2] ?? '').replaceAll('_', '')) * (unit ?? 1);
-  return match[1] === '-' && magnitude !== 0 ? -magnitude : magnitude;
+  if (!NUMBER.test(digits)) return undefined;
+  const magnitude = Number(digits.replaceAll(/[+_-]/g, '')) * (unit ?? 1);
+  return digits.startsWith('-') && magnitude !== 0 ? -magnitude : magnitude;
 }
 
 /** A cell that holds a keyword or a number from 0 to `max`; keywords come first, in any case. */

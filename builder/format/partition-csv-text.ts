@@ -62,20 +62,15 @@ export function decodeCsvLines(bytes: Uint8Array): readonly string[] {
  * @throws FormatError CSV_SYNTAX with `where.line` for a name that `environment` does not have.
  */
 export function expandVariables(text: string, environment: Environment, line: number): string {
-  const expanded = text.replace(
-    /\$(?:(\w+)|\{([^}]*)(\}?))/g,
-    (reference, bare?: string, braced?: string, close?: string) => {
-      if (bare === undefined && close === '') {
-        throw variableError(`'${shortened(reference)}' has no closing '}'`, line);
-      }
-      const name = bare ?? braced ?? '';
-      const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
-      if (value === undefined) {
-        throw variableError(`environment variable '${shortened(name)}' is not set`, line);
-      }
-      return value;
-    },
-  );
+  const expanded = text.replace(/\$(\w+|\{[^}]*\}?)/g, (reference, body: string) => {
+    if (body.startsWith('{') && !body.endsWith('}')) {
+      throw variableError(`'${shortened(reference)}' has no closing '}'`, line);
+    }
+    const name = body.startsWith('{') ? body.slice(1, -1) : body;
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
+    if (value !== undefined) return value;
+    throw variableError(`environment variable '${shortened(name)}' is not set`, line);
+  });
   if (expanded !== text) checkCharacters(expanded, line);
   return expanded;
 }

@@ -48,12 +48,18 @@ export function parsePartitionTable(bytes: Uint8Array): PartitionTable {
   let offset = 0;
   for (; !isFilledWith(rowAt(reader, offset), 0xff); offset += ROW_SIZE) {
     const row = rowAt(reader, offset);
-    if (md5 === 'valid') throw rowAfterMd5(row, offset);
     if (isMd5Row(row)) {
+      if (md5 === 'valid') {
+        throw badValue(
+          `partition table has a second MD5 row at ${hex(offset)}; only one is allowed`,
+          offset,
+        );
+      }
       checkMd5Row(row, offset, reader.slice(0, offset));
       md5 = 'valid';
     } else {
       partitions.push(parsePartitionRow(row, offset));
+      if (md5 === 'valid') throw partitionAfterMd5(offset);
     }
   }
   if (partitions.length === 0) {
@@ -143,18 +149,13 @@ function checkMd5Row(row: Buffer, offset: number, rowsBefore: Buffer): void {
 
 // flash_partitions.c counts the rows on both sides of the MD5 row, bootloader_utility.c then walks that many from the
 // first: the MD5 row among them, the last partition not.
-function rowAfterMd5(row: Buffer, offset: number): FormatError {
-  return isMd5Row(row)
-    ? badValue(
-        `partition table has a second MD5 row at ${hex(offset)}; only one is allowed`,
-        offset,
-      )
-    : badValue(
-        `partition table has a row at ${hex(offset)}, after its MD5 row: the MD5 does not cover it, and ` +
-          'the bootloader would take the MD5 row for a partition and drop the last real one; ' +
-          'only the end marker may follow the MD5 row',
-        offset,
-      );
+function partitionAfterMd5(offset: number): FormatError {
+  return badValue(
+    `partition table has a partition at ${hex(offset)}, after its MD5 row: the MD5 does not cover it, and ` +
+      'the bootloader would take the MD5 row for a partition and drop the last real one; ' +
+      'only the end marker may follow the MD5 row',
+    offset,
+  );
 }
 
 function checkPadding(bytes: Buffer, from: number): void {

@@ -122,16 +122,18 @@ export function offsetAlignment(type: number): number {
  * @throws FormatError BAD_VALUE when it is not of that form, or its value or name is taken for this type.
  */
 export function parseExtraSubtype(text: string, known: readonly ExtraSubtype[] = []): ExtraSubtype {
-  const [typeText, nameText, valueText, ...more] = text.split(',').map((field) => field.trim());
-  const type = TYPES.get((typeText ?? '').toLowerCase());
-  const name = (nameText ?? '').toLowerCase();
-  const value = /^(?:0x)?[0-9a-f]+$/i.test(valueText ?? '') ? parseInt(valueText ?? '', 16) : NaN;
-  if (type === undefined || !/^[a-z_][a-z0-9_]*$/.test(name) || !(value <= 0xff) || more.length > 0)
+  const fields = text.split(',').map((field) => field.trim().toLowerCase());
+  const [typeText = '', name = '', valueText = ''] = fields;
+  const type = TYPES.get(typeText);
+  const value = /^(?:0x)?[0-9a-f]+$/.test(valueText) ? parseInt(valueText, 16) : NaN;
+  const wellFormed = fields.length === 3 && /^[a-z_][a-z0-9_]*$/.test(name) && value <= 0xff;
+  if (type === undefined || !wellFormed) {
     throw new FormatError(
       'BAD_VALUE',
       `extra subtype ${JSON.stringify(text)} is not of the form 'type, name, value': expected one of ` +
         `${[...TYPES.keys()].join(', ')}; a name of letters, digits and '_'; a hexadecimal value up to 0xff`,
     );
+  }
   for (const [taken, takenValue] of subtypeKeywords(type, known)) {
     if (taken === name || takenValue === value) {
       throw new FormatError(

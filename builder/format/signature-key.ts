@@ -137,7 +137,8 @@ function rsaFields(key: KeyObject): RsaKeyFields {
   const exponent = Number(key.asymmetricKeyDetails?.publicExponent);
   if (exponent > 0xffffffff)
     throw unsupportedKey('RSA with a public exponent of more than 32 bits');
-  const modulus = Buffer.from(key.export({ format: 'jwk' }).n ?? '', 'base64url');
+  const { n } = key.export({ format: 'jwk' }) as { readonly n: string };
+  const modulus = Buffer.from(n, 'base64url');
   return { scheme: 'rsa3072', modulus, exponent, ...rsaPrecomputed(modulus) };
 }
 
@@ -166,7 +167,6 @@ function derExtent(bytes: Buffer, at: number): { readonly start: number; readonl
 
 const KEY_TITLES: Readonly<Record<string, string>> = {
   'rsa-pss': 'RSA restricted to PSS',
-  dsa: 'DSA',
   ed25519: 'Ed25519',
   ed448: 'Ed448',
   x25519: 'X25519',
@@ -176,8 +176,8 @@ const KEY_TITLES: Readonly<Record<string, string>> = {
 function describeKey(key: KeyObject): string {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type === undefined) return 'a symmetric key';
-  if (type === 'rsa') return `RSA with ${details?.modulusLength ?? 0} bits`;
-  if (type === 'ec') return `EC on curve ${details?.namedCurve ?? '(unnamed)'}`;
+  if (type === 'rsa') return `RSA with ${String(details?.modulusLength)} bits`;
+  if (type === 'ec') return `EC on curve ${String(details?.namedCurve)}`;
   return KEY_TITLES[type] ?? type;
 }
 

@@ -114,7 +114,7 @@ function checkAnyBlock(slots: readonly SignatureSlot[], base: number): void {
   throw new FormatError(
     damaged.code,
     `the signature sector at ${hex(base)} has no valid block: ${damaged.message}`,
-    { where: damaged.where ?? { offset: base }, cause: damaged },
+    { where: { ...damaged.where }, cause: damaged },
   );
 }
 

@@ -41,3 +41,21 @@ export function forgeVerifiesPss(key: { modulus: Buffer; exponent: number }, dig
     return false;
   }
 }
+
+/** An ECDSA signature, r and s behind each other, as ECDSA-Sig-Value in DER (RFC 3279, section 2.2.3). */
+export function ecdsaToDer(signature: Buffer): Buffer {
+  const { asn1 } = forge;
+  const half = signature.length / 2;
+  const integers = [signature.subarray(0, half), signature.subarray(half)].map((number) =>
+    asn1.create(asn1.Class.UNIVERSAL, asn1.Type.INTEGER, false, minimalInteger(number).toString('latin1')),
+  );
+  const sequence = asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, integers);
+  return Buffer.from(asn1.toDer(sequence).getBytes(), 'latin1');
+}
+
+/** DER integers are signed and as short as they can be. */
+function minimalInteger(number: Buffer): Buffer {
+  const first = number.findIndex((byte) => byte !== 0);
+  const digits = number.subarray(first === -1 ? number.length - 1 : first);
+  return (digits[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), digits]) : digits;
+}

@@ -26,6 +26,7 @@ export class Context {
   readonly signal: AbortSignal;
   readonly warnings: Warning[] = [];
   readonly emit: (event: RunEvent) => void;
+  private readonly cleanups: (() => Promise<void>)[] = [];
 
   constructor(options: ContextOptions) {
     this.projectDirectory = options.projectDirectory;
@@ -42,6 +43,16 @@ export class Context {
     if (this.warnings.some((warning) => warning.code === code && warning.message === message)) return;
     this.warnings.push({ code, message });
     this.emit({ kind: 'warning', code, message });
+  }
+
+  /** Registers what undoes a step; run, last first, when the run fails or is interrupted. */
+  onFailure(cleanup: () => Promise<void>): void {
+    this.cleanups.push(cleanup);
+  }
+
+  /** Undoes what the run did so far. */
+  async cleanUp(): Promise<void> {
+    for (const cleanup of this.cleanups.splice(0).reverse()) await cleanup();
   }
 
   /** Throws InterruptedError once SIGINT or SIGTERM has arrived; called wherever stopping is safe. */

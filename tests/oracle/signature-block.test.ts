@@ -25,7 +25,9 @@ import {
 } from '../support/signature-blocks.ts';
 
 const espsecure = oracleTool('espsecure');
-const CONTENTS = Buffer.from({ length: 8192 }, (_, index) => (index === 0 ? 0xe9 : index % 251));
+const CONTENTS = Buffer.from(
+  Array.from({ length: 8192 }, (_, index) => (index === 0 ? 0xe9 : index % 251)),
+);
 
 const COMBINATIONS = ALL_SCHEMES.flatMap((scheme) => [1, 2, 3].map((count) => ({ scheme, count })));
 

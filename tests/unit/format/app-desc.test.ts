@@ -9,7 +9,7 @@ import {
 } from '../../../builder/format/app-desc.ts';
 import { formatErrorOf } from '../../support/format-error.ts';
 
-const ELF_SHA256 = Buffer.from({ length: 32 }, (_, index) => index + 1);
+const ELF_SHA256 = Buffer.from(Array.from({ length: 32 }, (_, index) => index + 1));
 
 /** What MicroPython v1.23.0 carries for ESP32_GENERIC, but for the hash of its ELF file. */
 function micropython(): Buffer {

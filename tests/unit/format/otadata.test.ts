@@ -13,10 +13,10 @@ import {
 } from '../../../builder/format/otadata.ts';
 import { formatErrorOf } from '../../support/format-error.ts';
 
+type RawSector = { sequence: number; state: number; crc?: number } | undefined;
+
 /** An otadata partition with raw words in it, also such as the encoder refuses. */
-function rawOtadata(
-  sectors: readonly ({ sequence: number; state: number; crc?: number } | undefined)[],
-): Buffer {
+function rawOtadata(sectors: readonly RawSector[]): Buffer {
   const bytes = Buffer.alloc(0x2000, 0xff);
   for (const [index, sector] of sectors.entries()) {
     if (sector === undefined) continue;
@@ -155,7 +155,7 @@ describe('an otadata partition', () => {
 describe('the bootloader selects', () => {
   const valid = (sequence: number) => ({ sequence, state: 2 });
 
-  test.each([
+  test.for<[string, readonly RawSector[], number, 0 | 1, number, string]>([
     ['the only entry', [valid(1), undefined], 2, 0, 0, 'sector 1 is empty'],
     ['the higher sequence', [valid(1), { sequence: 2, state: 0 }], 2, 1, 1, '2 against 1'],
     ['the higher sequence in sector 0', [valid(3), valid(2)], 2, 0, 0, '3 against 2'],
@@ -170,7 +170,7 @@ describe('the bootloader selects', () => {
     ['a slot modulo their number', [valid(8), undefined], 3, 0, 1, 'only one'],
     ['the last slot for sequence 0', [valid(0), undefined], 16, 0, 15, 'only one'],
     ['by 32-bit underflow for sequence 0', [valid(0), undefined], 7, 0, 3, 'only one'],
-  ])('%s', (_, sectors, slotCount, sector, slot, words) => {
+  ])('%s', ([, sectors, slotCount, sector, slot, words]) => {
     const selection = selectOtadata(parseOtadata(rawOtadata(sectors)), slotCount);
     expect(selection).toMatchObject({ kind: 'active', sector, slot });
     expect(selection.why).toContain(words);
@@ -212,7 +212,7 @@ describe('the bootloader selects', () => {
 });
 
 describe('the next sequence', () => {
-  test.each([
+  test.for<[string, number, number, number, number]>([
     ['with nothing active, slot 0 of 2', 0, 0, 2, 1],
     ['with nothing active, slot 3 of 4', 0, 3, 4, 4],
     ['from slot 0 to slot 1 of 2', 1, 1, 2, 2],
@@ -221,11 +221,11 @@ describe('the next sequence', () => {
     ['backwards among 4 slots', 7, 0, 4, 9],
     ['with a single slot', 3, 0, 1, 4],
     ['up to the last one there is', 0xfffffffd, 1, 2, 0xfffffffe],
-  ])('%s', (_, current, slot, slotCount, expected) => {
+  ])('%s', ([, current, slot, slotCount, expected]) => {
     expect(nextSequence(current, slot, slotCount)).toBe(expected);
   });
 
-  test.each([
+  test.for<[string, number, number, number, string]>([
     ['a slot beyond the last', 1, 2, 2, 'there is no OTA slot 2; the layout has 2'],
     ['a negative slot', 1, -1, 2, 'there is no OTA slot -1'],
     ['half a slot', 1, 0.5, 2, 'there is no OTA slot 0.5'],
@@ -233,7 +233,7 @@ describe('the next sequence', () => {
     ['no number of slots', 1, 0, Number.NaN, 'there is no OTA slot 0'],
     ['a current sequence that is none', -1, 0, 2, 'the current sequence of otadata is -1'],
     ['the end of all sequences', 0xfffffffe, 0, 2, 'no otadata sequence is left'],
-  ])('does not exist for %s', (_, current, slot, slotCount, words) => {
+  ])('does not exist for %s', ([, current, slot, slotCount, words]) => {
     const error = formatErrorOf(() => nextSequence(current, slot, slotCount));
     expect(error.code).toBe('BAD_VALUE');
     expect(error.message).toContain(words);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import type { FormatCode } from '../../../builder/errors/families.ts';
 import {
   encodeSignatureBlock,
   keyDigest,
@@ -20,7 +21,7 @@ import {
 
 /** Bytes that differ from their neighbours and from zero, so that order and offset show. */
 function pattern(length: number, seed: number): Buffer {
-  return Buffer.from({ length }, (_, index) => ((index * 7 + seed) % 255) + 1);
+  return Buffer.from(Array.from({ length }, (_, index) => ((index * 7 + seed) % 255) + 1));
 }
 
 function backwards(bytes: Buffer): Buffer {
@@ -156,7 +157,7 @@ describe('parsing refuses', () => {
   const p192 = ecdsaExample(ECDSA_LAYOUTS[0]).bytes;
   const p384 = ecdsaExample(ECDSA_LAYOUTS[2]).bytes;
 
-  test.each([
+  test.for<[string, Buffer, FormatCode, number, string]>([
     ['another magic', resealed(RSA_BYTES, { 0: 0xe9 }), 'BAD_MAGIC', 0, '0xe7 was expected'],
     ['version 1', resealed(RSA_BYTES, { 1: 1 }), 'BAD_VALUE', 1, 'its version is 1'],
     ['version 4', resealed(RSA_BYTES, { 1: 4 }), 'BAD_VALUE', 1, 'its version is 4'],
@@ -176,7 +177,7 @@ describe('parsing refuses', () => {
     ['a short block', RSA_BYTES.subarray(0, 1215), 'TRUNCATED', 0, 'is truncated'],
     ['no bytes', Buffer.alloc(0), 'TRUNCATED', 0, 'is truncated'],
     ['a long block', Buffer.concat([RSA_BYTES, p256]), 'TRAILING_DATA', 1216, '1216 bytes follow'],
-  ])('%s', (_, bytes, code, offset, words) => {
+  ])('%s', ([, bytes, code, offset, words]) => {
     const error = formatErrorOf(() => parseSignatureBlock(bytes, 0x8000));
     expect(error.code).toBe(code);
     expect(error.where?.offset).toBe(0x8000 + offset);

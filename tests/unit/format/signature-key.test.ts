@@ -204,6 +204,10 @@ describe('publicKeyFields', () => {
     ['EC on curve secp521r1', () => aKeyOn('secp521r1')],
     ['Ed25519', () => generateKeyPairSync('ed25519').publicKey],
     ['X448', () => generateKeyPairSync('x448').privateKey],
+    [
+      'dsa',
+      () => generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 }).publicKey,
+    ],
     ['a symmetric key', () => createSecretKey(Buffer.alloc(32))],
     [
       'RSA restricted to PSS',
@@ -214,6 +218,20 @@ describe('publicKeyFields', () => {
     expect(error.code).toBe('BAD_VALUE');
     expect(error.message).toContain(`the key is ${found}; Secure Boot V2 takes RSA with 3072 bits`);
     expect(formatErrorOf(() => keyDigestOfPublicKey(make())).code).toBe('BAD_VALUE');
+  });
+
+  test('refuses a curve that is a known one but for its generator', () => {
+    const { publicKey } = generateKeyPairSync('ec', {
+      namedCurve: 'prime256v1',
+      paramEncoding: 'explicit',
+    });
+    const der = publicKey.export({ format: 'der', type: 'spki' });
+    const { x, y } = GENERATORS[1];
+    const point = der.subarray(-65);
+    point.copy(der, der.indexOf(Buffer.from(`04${x}${y}`, 'hex')));
+    const forged = createPublicKey({ key: der, format: 'der', type: 'spki' });
+    const { message } = formatErrorOf(() => publicKeyFields(forged));
+    expect(message).toContain('the key is EC on curve UNDEF');
   });
 
   test('refuses an RSA exponent that the block has no room for', () => {

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { FormatCode } from '../../../builder/errors/families.ts';
 import { encodeSignatureBlock, keyDigest } from '../../../builder/format/signature-block.ts';
 import {
   encodeSignatureSector,
@@ -87,17 +88,29 @@ describe('a signature sector', () => {
     expect(slot.error.where?.offset).toBe(0x10000 + 1216 + 1196);
   });
 
-  test.each([
+  test.for<[string, Buffer, FormatCode, number, string]>([
     ['erased flash', sectorOf([]), 'BAD_MAGIC', 0, 'all three slots are erased'],
     ['zeros', Buffer.alloc(4096), 'BAD_MAGIC', 0, 'has no valid block'],
     ['only damaged blocks', sectorOf([undefined, damaged()]), 'BAD_CHECKSUM', 2412, 'CRC-32'],
     ['a short sector', Buffer.alloc(4095, 0xff), 'TRUNCATED', 0, 'truncated'],
     ['two sectors', Buffer.alloc(8192, 0xff), 'TRAILING_DATA', 4096, '0x2000 bytes'],
-  ])('refuses %s', (_, bytes, code, offset, words) => {
+  ])('refuses %s', ([, bytes, code, offset, words]) => {
     const error = formatErrorOf(() => parseSignatureSector(bytes, 0x2000));
     expect(error.code).toBe(code);
     expect(error.where?.offset).toBe(0x2000 + offset);
     expect(error.message).toContain(words);
+  });
+
+  test('does not pass off a bug of ours as a damaged slot', () => {
+    const sector = encodeSignatureSector([FIRST]);
+    const spy = vi.spyOn(Buffer.prototype, 'readUInt32LE').mockImplementation(() => {
+      throw new TypeError('a bug');
+    });
+    try {
+      expect(() => parseSignatureSector(sector)).toThrow(TypeError);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   test.each([3648, 3700, 4095])('refuses data in the tail, at %d', (at) => {

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { VerifyError } from '../errors/families.ts';
+import { writeAndSync } from '../files/write-file.ts';
+import { describeWriteFailure } from '../files/write-failure.ts';
+import { formatPartitionCsv } from '../format/partition-csv.ts';
+import { signManifest } from '../keys/sign-manifest.ts';
+import { formatChecksums } from '../manifest/checksums.ts';
+import {
+  BOOTLOADER,
+  CHECKSUMS,
+  FLASH_ARGS,
+  FLASHER_ARGS,
+  MANIFEST,
+  MANIFEST_SIGNATURE,
+  OTADATA,
+  PARTITION_TABLE,
+  PARTITIONS_CSV,
+  stemFiles,
+} from '../manifest/release-files.ts';
+import type { Stage } from '../pipeline/stage.ts';
+import { errorsOf } from '../verify/finding.ts';
+import { verifyRelease } from '../verify/release.ts';
+import { describeFindings } from '../verify/report.ts';
+import type { Verified } from '../verify/verified.ts';
+import type { Bundle } from './bundle.ts';
+import { formatFlashArgs, formatFlasherArgs, type FlasherOptions, type FlashPart } from './flasher-args.ts';
+import { composeFlashImage } from './full-image.ts';
+import { makeManifest, type ListedFile } from './make-manifest.ts';
+import { writeZip } from './zip.ts';
+
+/** Makes the release directory whole, checks it once more as QA would, and moves it into place. */
+export const bundleStage: Stage<Verified, Bundle> = {
+  key: 'bundle',
+  title: 'bundling the release',
+  run: async (context, verified) => {
+    const { plan, staging, target, signers } = verified;
+    const listed = listFiles(verified);
+    const manifest = makeManifest(verified, listed, context.warnings);
+    const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
+    files.set(MANIFEST, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+    const [first] = signers;
+    if (first !== undefined) files.set(MANIFEST_SIGNATURE, await signManifest(files.get(MANIFEST) ?? Buffer.alloc(0), first));
+    context.throwIfInterrupted();
+    await writeFiles(verified, files);
+    context.throwIfInterrupted();
+    await requireSound(staging.path, signers.length === 0 ? undefined : signers.map(({ digest }) => digest));
+    context.throwIfInterrupted();
+    await staging.publish();
+    const { chip, layout, description, signature } = verified;
+    return { plan, chip, layout, description, directory: target, manifest, ...(signature === undefined ? {} : { signature }) };
+  },
+};
+
+function listFiles(verified: Verified): ListedFile[] {
+  const { plan, parts, layout, chip } = verified;
+  const names = stemFiles(plan.stem);
+  const { table, otadata, app, bootloader } = parts;
+  const placed: (ListedFile & { readonly offset: number })[] = [
+    ...(bootloader === undefined ? [] : [{ role: 'bootloader' as const, file: BOOTLOADER, bytes: bootloader, offset: chip.bootloaderOffset }]),
+    { role: 'partition-table', file: PARTITION_TABLE, bytes: table, offset: layout.tableOffset },
+    { role: 'otadata', file: OTADATA, bytes: otadata, offset: layout.otadataPartition.offset },
+    { role: 'app', file: names.app, bytes: app, offset: layout.slots[0].offset },
+  ];
+  const firmware: ListedFile[] =
+    bootloader === undefined
+      ? []
+      : [{ role: 'firmware', file: names.firmware, bytes: composeFlashImage(chip.bootloaderOffset, placed), offset: chip.bootloaderOffset }];
+  const options = flasherOptions(verified, placed);
+  return [
+    ...firmware,
+    ...placed,
+    { role: 'partitions-csv', file: PARTITIONS_CSV, bytes: Buffer.from(formatPartitionCsv(layout.partitions)) },
+    { role: 'flasher-args', file: FLASHER_ARGS, bytes: Buffer.from(formatFlasherArgs(options)) },
+    { role: 'flash-args', file: FLASH_ARGS, bytes: Buffer.from(formatFlashArgs(options)) },
+  ];
+}
+
+function flasherOptions({ plan, layout, bootloaderSigned }: Verified, placed: readonly (ListedFile & { readonly offset: number })[]): FlasherOptions {
+  return {
+    chip: plan.chip,
+    flash: { mode: layout.flash.mode, freq: layout.flash.frequency, size: layout.flash.size.name },
+    keepHeader: bootloaderSigned,
+    parts: placed.map(({ role, file, offset }) => ({ role: role as FlashPart['role'], file, offset, encrypted: true })),
+  };
+}
+
+async function writeFiles({ plan, staging }: Verified, files: ReadonlyMap<string, Buffer>): Promise<void> {
+  const names = stemFiles(plan.stem);
+  const alreadyThere = new Set([names.app, PARTITION_TABLE, OTADATA, BOOTLOADER]);
+  const digests = [...files].map(([file, bytes]) => ({ file, sha256: sha256(bytes) }));
+  const zip = join(staging.path, names.zip);
+  try {
+    for (const [name, bytes] of files) {
+      if (!alreadyThere.has(name)) await writeAndSync(join(staging.path, name), bytes, 0o644);
+    }
+    await writeZip(zip, files, new Date(plan.createdAt));
+    digests.push({ file: names.zip, sha256: await sha256OfFile(zip) });
+    await writeAndSync(join(staging.path, CHECKSUMS), Buffer.from(formatChecksums(digests)), 0o644);
+  } catch (error) {
+    throw describeWriteFailure(error, staging.path);
+  }
+}
+
+async function requireSound(directory: string, trustedKeys: readonly Buffer[] | undefined): Promise<void> {
+  const { checks } = await verifyRelease(directory, trustedKeys === undefined ? {} : { trustedKeys });
+  const errors = errorsOf(checks);
+  if (errors.length === 0) return;
+  throw new VerifyError('VERIFICATION_FAILED', `the release that was made does not hold:\n${describeFindings(errors)}`, {
+    details: { findings: errors },
+  });
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Streamed: a release can be large, and everything else of it is in memory already. */
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

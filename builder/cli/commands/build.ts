@@ -1,0 +1,36 @@
+import type { Command } from '@commander-js/extra-typings';
+import { relative, resolve } from 'node:path';
+import { Output } from '../output.ts';
+import type { CommandHost } from '../program.ts';
+import { planRequest, withPlanOptions } from './plan-options.ts';
+
+/** `ota-build build`, also what runs when no verb is named: from plan to release directory. */
+export function addBuildCommand(program: Command, host: CommandHost): void {
+  withPlanOptions(program.command('build', { isDefault: true }))
+    .description('make a release directory: stamped, laid out, signed, verified, bundled (the default command)')
+    .optionsGroup('Writing:')
+    .option('--out <dir>', 'directory that the release directory goes into', 'out')
+    .option('--force', 'replace a release directory that is there already')
+    .option('--dry-run', 'check everything up to signing, in memory, and write nothing')
+    .action(async (options) => {
+      const { edge } = host;
+      const output = new Output(edge, options);
+      const { buildRelease } = await import('../build-release.ts');
+      const { renderBuild, renderDryRun } = await import('../render/build.ts');
+      const built = await buildRelease({
+        request: planRequest(options, edge),
+        output,
+        signal: edge.signal,
+        target: { directory: resolve(edge.directory, options.out), force: options.force === true },
+        dryRun: options.dryRun === true,
+      });
+      const { warnings } = built;
+      if (built.kind === 'dry-run') {
+        output.result({ ok: true, dryRun: true, plan: built.laidOut.plan, warnings }, () => renderDryRun(built.laidOut, output));
+        return;
+      }
+      const directory = relative(edge.directory, built.bundle.directory) || '.';
+      const { manifest } = built.bundle;
+      output.result({ ok: true, directory, manifest, warnings }, () => renderBuild(built.bundle, directory, output));
+    });
+}

@@ -1,0 +1,18 @@
+import type { Command } from '@commander-js/extra-typings';
+import { Output } from '../output.ts';
+import type { CommandHost } from '../program.ts';
+import { planRequest, withPlanOptions } from './plan-options.ts';
+
+/** `ota-build plan`: what a build would be, resolved, without doing any of it. */
+export function addPlanCommand(program: Command, host: CommandHost): void {
+  withPlanOptions(program.command('plan'))
+    .description('print the resolved plan of a release and write nothing')
+    .action(async (options) => {
+      const output = new Output(host.edge, options);
+      const { makePlan } = await import('../../plan/make-plan.ts');
+      const { versionInFirmware } = await import('../../compile/version-in-firmware.ts');
+      const { renderPlan } = await import('../render/plan.ts');
+      const plan = await makePlan(planRequest(options, host.edge), versionInFirmware);
+      output.result(plan, () => renderPlan(plan, output));
+    });
+}

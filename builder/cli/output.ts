@@ -1,0 +1,53 @@
+import picocolors from 'picocolors';
+import type { OutputStream, ProcessEdge } from './process-edge.ts';
+
+export type OutputOptions = { readonly json?: boolean; readonly quiet?: boolean; readonly verbose?: boolean };
+
+/** Colours of a stream: none when it is not a terminal or NO_COLOR is set. */
+export type Colours = ReturnType<typeof picocolors.createColors>;
+
+/**
+ * Where a command's words go. With --json the result is one object on stdout and all else goes to stderr; without, the
+ * result is text on stdout. --quiet leaves results, warnings and errors.
+ */
+export class Output {
+  readonly options: OutputOptions;
+  readonly colours: Colours;
+  readonly width: number;
+  private readonly stdout: OutputStream;
+  private readonly stderr: OutputStream;
+
+  constructor(edge: ProcessEdge, options: OutputOptions) {
+    this.options = options;
+    this.stdout = edge.stdout;
+    this.stderr = edge.stderr;
+    this.colours = picocolors.createColors(wantsColour(edge, options.json === true ? edge.stderr : edge.stdout));
+    this.width = Math.max(60, Math.min(edge.stdout.columns ?? 100, 120));
+  }
+
+  /** The result of a command: an object for --json, text otherwise. */
+  result(json: unknown, text: () => string): void {
+    if (this.options.json === true) this.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    else this.stdout.write(withNewline(text()));
+  }
+
+  /** What is going on; silenced by --quiet. */
+  progress(text: string): void {
+    if (this.options.quiet !== true) this.stderr.write(withNewline(text));
+  }
+
+  /** What must be read: warnings and errors. */
+  alert(text: string): void {
+    this.stderr.write(withNewline(text));
+  }
+}
+
+function withNewline(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`;
+}
+
+function wantsColour({ environment }: ProcessEdge, stream: OutputStream): boolean {
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  if (isSet('NO_COLOR')) return false;
+  return isSet('FORCE_COLOR') || stream.isTTY === true;
+}

@@ -1,0 +1,70 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import { addBuildCommand } from './commands/build.ts';
+import { addInspectCommand } from './commands/inspect.ts';
+import { addKeysCommand } from './commands/keys.ts';
+import { addPlanCommand } from './commands/plan.ts';
+import { addVerifyCommand } from './commands/verify.ts';
+import { Output } from './output.ts';
+import type { ProcessEdge } from './process-edge.ts';
+import { renderError } from './render/error.ts';
+
+const EXIT_USAGE = 2;
+
+/** What a command is given: the process, and a way to say its exit code when it is not 0. */
+export type CommandHost = {
+  readonly edge: ProcessEdge;
+  readonly setExit: (code: number) => void;
+};
+
+/** Runs one command line. Returns the exit code of the process; never throws. */
+export async function runCommandLine(args: readonly string[], edge: ProcessEdge): Promise<number> {
+  let exit = 0;
+  const program = createProgram({ edge, setExit: (code) => (exit = code) });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exit;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return renderError(error, outputOf(args, edge));
+    const isHelp = error.exitCode === 0 || error.code === 'commander.help';
+    if (!isHelp && args.includes('--json')) {
+      const message = error.message.replace(/^error: /, '');
+      outputOf(args, edge).result({ ok: false, error: { name: 'UsageError', code: 'USAGE', exit: EXIT_USAGE, message } }, () => '');
+    }
+    return isHelp ? 0 : EXIT_USAGE;
+  }
+}
+
+function createProgram(host: CommandHost): Command {
+  const { edge } = host;
+  const program = new Command('ota-build')
+    .description('Builds, stamps, signs, verifies and bundles MicroPython OTA releases for ESP32 chips.')
+    .version(edge.version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'explain a command')
+    .addHelpText('after', EXAMPLES)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void edge.stdout.write(text),
+      writeErr: (text) => void edge.stderr.write(text),
+      getOutHelpWidth: () => edge.stdout.columns ?? 100,
+      getErrHelpWidth: () => edge.stderr.columns ?? 100,
+    }) as unknown as Command;
+  for (const add of [addBuildCommand, addPlanCommand, addInspectCommand, addVerifyCommand, addKeysCommand]) add(program, host);
+  return program;
+}
+
+/** Errors are shown as the command asked for; its options may not have been parsed when it failed. */
+function outputOf(args: readonly string[], edge: ProcessEdge): Output {
+  const has = (flag: string): boolean => args.includes(flag);
+  return new Output(edge, { json: has('--json'), quiet: has('--quiet'), verbose: has('--verbose') });
+}
+
+const EXAMPLES = `
+Examples:
+  ota-build --board ESP32_GENERIC --sign --firmware ESP32_GENERIC-20240602-v1.23.0.bin --app-version 1.2.3
+  ota-build verify out/ESP32_GENERIC-1.2.3
+  ota-build inspect out/ESP32_GENERIC-1.2.3
+  ota-build keys generate keys/release.pem
+
+Exit codes: 0 ok, 2 usage, 3 profile or plan, 7 layout, 8 signing or keys, 9 verification, 11 malformed input,
+70 a bug of ours, 130 and 143 interrupted.`;

@@ -1,0 +1,23 @@
+import type { RunEvent } from '../../pipeline/context.ts';
+import type { Output } from '../output.ts';
+
+/** Shows a run's events as lines on stderr: a stage when it is done, notes and warnings below it as they come. */
+export function renderEvent(event: RunEvent, output: Output): void {
+  const { colours, options } = output;
+  switch (event.kind) {
+    case 'stage-started':
+      if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
+      return;
+    case 'stage-finished':
+      output.progress(`${colours.green('✓')} ${event.title} ${colours.dim(`${Math.round(event.durationMs)} ms`)}`);
+      return;
+    case 'stage-skipped':
+      output.progress(`${colours.dim('-')} ${event.title}: skipped (${event.reason})`);
+      return;
+    case 'note':
+      output.progress(`  ${event.message}`);
+      return;
+    case 'warning':
+      output.alert(`${colours.yellow('warning:')} ${event.message}`);
+  }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InterruptedError } from './errors/families.ts';
+
+const args = process.argv.slice(2);
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+  // Answered before anything else is loaded: scripts ask for it all the time.
+  process.stdout.write(`${packageVersion()}\n`);
+} else {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      controller.abort(new InterruptedError(signal));
+    });
+  }
+  const { runCommandLine } = await import('./cli/program.ts');
+  process.exitCode = await runCommandLine(args, {
+    version: packageVersion(),
+    signal: controller.signal,
+    directory: process.cwd(),
+    environment: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,108 @@
+import { z } from '../schema/schema.ts';
+
+const bytes = (what: string) => z.number().int().nonnegative().max(0xffffffff).describe(what);
+const sha256 = (what: string) => z.string().regex(/^[0-9a-f]{64}$/).describe(what);
+const fileName = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/)
+  .describe('A file of the release directory; never a path.');
+
+/** What a file of a release is for. */
+export const ARTIFACT_ROLES = [
+  'firmware',
+  'app',
+  'bootloader',
+  'partition-table',
+  'otadata',
+  'partitions-csv',
+  'flasher-args',
+  'flash-args',
+  'sdkconfig',
+  'elf',
+  'map',
+] as const;
+
+export const manifestSchema = z
+  .strictObject({
+    schema: z.literal(1).describe('Version of this format.'),
+    board: z.string(),
+    variant: z.string().optional(),
+    chip: z.string().describe("Espressif's target name, such as esp32c3."),
+    version: z.string().describe('esp_app_desc_t.version of the app.'),
+    secureVersion: bytes('esp_app_desc_t.secure_version of the app.'),
+    projectName: z.string().describe('esp_app_desc_t.project_name of the app.'),
+    source: z.discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('prebuilt'),
+        file: z.string().describe('Name of the firmware file that was repackaged.'),
+        sha256: sha256('SHA-256 of that file.'),
+        container: z.enum(['app', 'bootloader-first', 'merged']),
+        partition: z.string().optional().describe('Partition of that file that the app was taken from.'),
+        micropython: z
+          .strictObject({
+            version: z.string(),
+            date: z.string().optional(),
+            board: z.string().optional(),
+            mcu: z.string().optional(),
+          })
+          .optional()
+          .describe("What the app's banner says."),
+        idfVersion: z.string().describe('ESP-IDF that built the app.'),
+        bootloaderRollback: z.enum(['enabled', 'disabled', 'unknown']).optional(),
+      }),
+    ]),
+    createdAt: z.iso.datetime().describe('UTC; SOURCE_DATE_EPOCH when that was set.'),
+    flash: z.strictObject({
+      mode: z.string(),
+      freq: z.string(),
+      size: z.string(),
+    }),
+    partitions: z.array(
+      z.strictObject({
+        name: z.string(),
+        type: bytes('Type number.'),
+        subtype: bytes('Subtype number.'),
+        offset: bytes('Flash offset in bytes.'),
+        size: bytes('Size in bytes.'),
+        flags: z.array(z.enum(['encrypted', 'readonly'])),
+      }),
+    ),
+    artifacts: z.array(
+      z.strictObject({
+        role: z.enum(ARTIFACT_ROLES),
+        file: fileName,
+        size: bytes('Bytes.'),
+        sha256: sha256('SHA-256 of the file.'),
+        offset: bytes('Flash offset that the file is written to.').optional(),
+      }),
+    ),
+    signing: z
+      .strictObject({
+        scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384']),
+        keys: z
+          .array(
+            z.strictObject({
+              digest: sha256('SHA-256 of the public key as eFuse holds it (espsecure digest-sbv2-public-key).'),
+              role: z.enum(['image']),
+              development: z.boolean().optional(),
+            }),
+          )
+          .min(1)
+          .max(3),
+      })
+      .nullable(),
+    warnings: z
+      .array(z.strictObject({ code: z.string(), message: z.string() }))
+      .describe('What users of this release have to know.'),
+  })
+  .meta({ title: 'ota-build release manifest' });
+
+/** manifest.json of a release. Offsets and sizes are in bytes. */
+export type Manifest = z.infer<typeof manifestSchema>;
+export type Artifact = Manifest['artifacts'][number];
+export type ArtifactRole = Artifact['role'];
+
+/** The manifest's JSON Schema (draft 2020-12), for readers in other languages. */
+export function manifestJsonSchema(): unknown {
+  return z.toJSONSchema(manifestSchema, { target: 'draft-2020-12', io: 'input' });
+}

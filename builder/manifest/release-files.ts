@@ -1,0 +1,15 @@
+/** Files of a release directory that are always named alike. */
+export const MANIFEST = 'manifest.json';
+export const MANIFEST_SIGNATURE = 'manifest.json.sig';
+export const CHECKSUMS = 'SHA256SUMS';
+export const BOOTLOADER = 'bootloader.bin';
+export const PARTITION_TABLE = 'partition-table.bin';
+export const OTADATA = 'otadata.bin';
+export const PARTITIONS_CSV = 'partitions.csv';
+export const FLASHER_ARGS = 'flasher_args.json';
+export const FLASH_ARGS = 'flash_args';
+
+/** Files that are named after the release: `stem` is `<BOARD>[-<VARIANT>]-<version>`. */
+export function stemFiles(stem: string): { readonly firmware: string; readonly app: string; readonly zip: string } {
+  return { firmware: `${stem}.bin`, app: `${stem}.app-bin`, zip: `${stem}.zip` };
+}

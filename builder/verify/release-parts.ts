@@ -1,0 +1,169 @@
+import { findChipByName } from '../chip/registry.ts';
+import { flashSizeByName } from '../chip/flash-settings.ts';
+import type { Chip } from '../chip/chip.ts';
+import { FormatError } from '../errors/families.ts';
+import { parsePartitionCsv, placePartitions } from '../format/partition-csv.ts';
+import type { Partition } from '../format/partition-table.ts';
+import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
+import type { ArtifactRole, Manifest } from '../manifest/manifest.ts';
+import { MANIFEST } from '../manifest/release-files.ts';
+import { checkAppImage, type CheckedApp } from './app-image.ts';
+import { checkBootloaderImage } from './bootloader-image.ts';
+import { errorFinding, type Check, type Finding } from './finding.ts';
+import { checkInitialOtadata } from './otadata.ts';
+import type { ReleaseOptions } from './release.ts';
+import type { CheckedSignature } from './signature.ts';
+import { checkTable } from './table.ts';
+
+
+type Parts = {
+  readonly manifest: Manifest;
+  readonly chip: Chip;
+  /** A part's name and bytes; undefined when the manifest does not list it or it is not there. */
+  readonly part: (role: ArtifactRole) => { readonly file: string; readonly bytes: Buffer; readonly offset?: number } | undefined;
+  readonly options: ReleaseOptions;
+};
+
+/** Checks every part of a release by itself, against the manifest, and against the other parts. */
+export function checkReleaseParts(
+  manifest: Manifest,
+  files: ReadonlyMap<string, Buffer>,
+  options: ReleaseOptions,
+): { readonly checks: readonly Check[]; readonly signature?: CheckedSignature } {
+  const chip = findChipByName(manifest.chip);
+  if (chip === undefined) {
+    return { checks: [{ title: 'chip', findings: [errorFinding('IMAGE_CHIP', `names chip '${manifest.chip}', which we do not know`, { file: MANIFEST })] }] };
+  }
+  const part: Parts['part'] = (role) => {
+    const artifact = manifest.artifacts.find((candidate) => candidate.role === role);
+    const bytes = artifact === undefined ? undefined : files.get(artifact.file);
+    if (artifact === undefined || bytes === undefined) return undefined;
+    return { file: artifact.file, bytes, ...(artifact.offset === undefined ? {} : { offset: artifact.offset }) };
+  };
+  const parts: Parts = { manifest, chip, part, options };
+  const required = (['app', 'partition-table', 'otadata', 'partitions-csv', 'flasher-args', 'flash-args'] as const)
+    .filter((role) => !manifest.artifacts.some((artifact) => artifact.role === role))
+    .map((role) => errorFinding('MANIFEST_MISMATCH', `lists no ${role}`, { file: MANIFEST }));
+  const app = checkApp(parts);
+  return {
+    checks: [
+      { title: 'app image and signature', findings: [...required, ...(app?.findings ?? [])] },
+      { title: 'bootloader', findings: checkBootloader(parts) },
+      { title: 'partition table', findings: checkTables(parts) },
+      { title: 'OTA data', findings: checkOtadataPart(parts) },
+    ],
+    ...(app?.signature === undefined ? {} : { signature: app.signature }),
+  };
+}
+
+function checkApp({ manifest, chip, part, options }: Parts): CheckedApp | undefined {
+  const app = part('app');
+  if (app === undefined) return undefined;
+  const slots = manifest.partitions.filter(isOtaSlot);
+  const checked = checkAppImage(app.bytes, {
+    file: app.file,
+    chip,
+    ...(slots.length === 0 ? {} : { slotSize: Math.min(...slots.map(({ size }) => size)) }),
+    ...(options.trustedKeys === undefined ? {} : { trustedKeys: options.trustedKeys }),
+    signature: manifest.signing === null ? 'forbidden' : 'required',
+  });
+  const [first] = slots.sort((a, b) => a.subtype - b.subtype);
+  const misplaced =
+    first === undefined || app.offset === first.offset
+      ? []
+      : [errorFinding('MANIFEST_MISMATCH', `is listed for another offset than '${first.name}'`, { file: app.file })];
+  return { ...checked, findings: [...checked.findings, ...misplaced, ...compareDescription(checked, manifest), ...compareKeys(checked, manifest, app.file)] };
+}
+
+function compareDescription({ description }: CheckedApp, manifest: Manifest): Finding[] {
+  if (description === undefined) return [];
+  const pairs = [
+    ['version', description.version, manifest.version],
+    ['projectName', description.projectName, manifest.projectName],
+    ['secureVersion', description.secureVersion, manifest.secureVersion],
+  ] as const;
+  return pairs
+    .filter(([, inApp, inManifest]) => inApp !== inManifest)
+    .map(([field, inApp, inManifest]) => errorFinding('MANIFEST_MISMATCH', `${field} is '${inManifest}'; the app itself says '${inApp}'`, { file: MANIFEST }));
+}
+
+/** The manifest's key digests are those of the blocks, in their order: what QA reads is what the chip sees. */
+function compareKeys({ signature }: CheckedApp, { signing }: Manifest, file: string): Finding[] {
+  if (signing === null || signature === undefined) return [];
+  const inBlocks = signature.blocks.map(({ keyDigest }) => keyDigest.toString('hex')).join(', ');
+  const inManifest = signing.keys.map(({ digest }) => digest).join(', ');
+  const schemes = signature.blocks.every(({ block }) => block.scheme === signing.scheme);
+  if (inBlocks === inManifest && schemes) return [];
+  return [errorFinding('MANIFEST_MISMATCH', `lists keys ${inManifest} (${signing.scheme}); ${file} is signed by ${inBlocks || 'none'}`, { file: MANIFEST })];
+}
+
+function checkBootloader({ manifest, chip, part, options }: Parts): readonly Finding[] {
+  const bootloader = part('bootloader');
+  if (bootloader === undefined) return [];
+  const table = part('partition-table');
+  const ends = manifest.partitions.map(({ offset, size }) => offset + size);
+  const checked = checkBootloaderImage(bootloader.bytes, {
+    file: bootloader.file,
+    chip,
+    ...(table?.offset === undefined ? {} : { tableOffset: table.offset }),
+    ...(ends.length === 0 ? {} : { partitionsEnd: Math.max(...ends) }),
+  });
+  const misplaced =
+    bootloader.offset === chip.bootloaderOffset
+      ? []
+      : [errorFinding('MANIFEST_MISMATCH', `is listed for another offset than ${chip.title}'s bootloader has`, { file: bootloader.file })];
+  const trusted = options.trustedKeys;
+  const untrusted =
+    checked.signature === undefined || trusted === undefined || checked.signature.blocks.some(({ valid, keyDigest }) => valid && trusted.some((key) => key.equals(keyDigest)))
+      ? []
+      : [errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', { file: bootloader.file })];
+  return [...checked.findings, ...misplaced, ...untrusted];
+}
+
+function checkTables({ manifest, part }: Parts): readonly Finding[] {
+  const table = part('partition-table');
+  if (table === undefined) return [];
+  const tableOffset = table.offset ?? 0;
+  const flashSize = flashSizeByName(manifest.flash.size)?.bytes;
+  const unknownSize = flashSize === undefined ? [errorFinding('MANIFEST_MISMATCH', `flash size '${manifest.flash.size}' does not exist`, { file: MANIFEST })] : [];
+  const checked = checkTable(table.bytes, { file: table.file, tableOffset, flashSize });
+  const inManifest = manifest.partitions.map(({ flags, ...row }) => ({
+    ...row,
+    encrypted: flags.includes('encrypted'),
+    readonly: flags.includes('readonly'),
+  }));
+  const findings = [...unknownSize, ...checked.findings];
+  if (!sameRows(checked.partitions, inManifest)) {
+    findings.push(errorFinding('TABLE_MISMATCH', 'has other partitions than the manifest lists', { file: table.file }));
+  }
+  const csv = part('partitions-csv');
+  if (csv !== undefined && !csvAgrees(csv.bytes, tableOffset, checked.partitions)) {
+    findings.push(errorFinding('TABLE_MISMATCH', 'has other partitions than the binary table', { file: csv.file }));
+  }
+  return findings;
+}
+
+function csvAgrees(bytes: Buffer, tableOffset: number, partitions: readonly Partition[]): boolean {
+  try {
+    const rows = placePartitions(parsePartitionCsv(bytes), { tableOffset }).map(({ line: _line, ...row }) => row);
+    return sameRows(rows, partitions);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+function sameRows(a: readonly Partition[], b: readonly Partition[]): boolean {
+  const show = ({ name, type, subtype, offset, size, encrypted, readonly }: Partition): string =>
+    JSON.stringify([name, type, subtype, offset, size, encrypted, readonly]);
+  return a.length === b.length && a.every((row, index) => b[index] !== undefined && show(row) === show(b[index]));
+}
+
+function checkOtadataPart({ manifest, part }: Parts): readonly Finding[] {
+  const otadata = part('otadata');
+  if (otadata === undefined) return [];
+  const partition = manifest.partitions.find(isOtadata);
+  const misplaced =
+    partition?.offset === otadata.offset ? [] : [errorFinding('MANIFEST_MISMATCH', 'is listed for another offset than the otadata partition', { file: otadata.file })];
+  return [...checkInitialOtadata(otadata.bytes, otadata.file), ...misplaced];
+}

@@ -1,0 +1,129 @@
+import { constants, createHash, verify } from 'node:crypto';
+import type { Chip } from '../chip/chip.ts';
+import { FormatError } from '../errors/families.ts';
+import { hex } from '../errors/hex.ts';
+import { SIGNATURE_BLOCK_SIZE, type SignatureBlock } from '../format/signature-block.ts';
+import { hasConsistentPrecomputedValues, publicKeyOf } from '../format/signature-key.ts';
+import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
+import { parseSignatureSector, SIGNATURE_SECTOR_SIZE, type SignatureSlot } from '../format/signature-sector.ts';
+import { errorFinding, warningFinding, type Finding } from './finding.ts';
+
+export type SignatureOptions = {
+  readonly file: string;
+  readonly chip: Chip;
+  readonly trustedKeys?: readonly Buffer[];
+};
+
+/** One block that is whole, and whether it proves what it claims. */
+export type CheckedBlock = { readonly index: number; readonly block: SignatureBlock; readonly keyDigest: Buffer; readonly valid: boolean };
+
+export type CheckedSignature = {
+  readonly offset: number;
+  readonly blocks: readonly CheckedBlock[];
+  readonly findings: readonly Finding[];
+};
+
+/**
+ * Checks a Secure Boot V2 signature sector against everything in front of it: every block by its own embedded key (the
+ * key that the chip would use), the embedded image digest (which no chip looks at), and the keys that are trusted.
+ * Sources: ESP-IDF secure_boot_signatures_app.c and secure_boot_signatures_bootloader.c.
+ */
+export function checkSignatureSector(bytes: Buffer, place: { readonly offset: number }, options: SignatureOptions): CheckedSignature {
+  const { offset } = place;
+  const { file } = options;
+  let slots: readonly SignatureSlot[];
+  try {
+    slots = parseSignatureSector(bytes.subarray(offset, offset + SIGNATURE_SECTOR_SIZE), offset).slots;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return { offset, blocks: [], findings: [errorFinding('SIGNATURE_MALFORMED', error.message, { file, offset: error.where?.offset ?? offset })] };
+  }
+  const contents = bytes.subarray(0, offset);
+  const findings: Finding[] = [];
+  const blocks: CheckedBlock[] = [];
+  for (const [index, slot] of slots.entries()) {
+    const at = { file, offset: offset + index * SIGNATURE_BLOCK_SIZE };
+    if (slot.kind === 'invalid') {
+      findings.push(errorFinding('SIGNATURE_MALFORMED', `signature block ${index} is damaged: ${slot.error.message}`, { file, offset: slot.error.where?.offset ?? at.offset }));
+    }
+    if (slot.kind !== 'block') continue;
+    const problems = checkBlock(slot.block, contents, index).map(({ code, message }) => errorFinding(code, message, at));
+    findings.push(...problems);
+    blocks.push({ index, block: slot.block, keyDigest: slot.keyDigest, valid: problems.length === 0 });
+  }
+  findings.push(...checkForChip(blocks, options, offset), ...checkTrust(blocks, options, offset));
+  return { offset, blocks, findings };
+}
+
+type Problem = Pick<Finding, 'code' | 'message'>;
+
+function checkBlock(block: SignatureBlock, contents: Buffer, index: number): Problem[] {
+  const problems: Problem[] = [];
+  const digest = createHash(SIGNATURE_SCHEMES[block.scheme].hash).update(contents).digest();
+  if (!digest.equals(block.imageDigest)) {
+    const message = `signature block ${index} is for other contents: its image digest is ${block.imageDigest.toString('hex')}, the image makes ${digest.toString('hex')}`;
+    problems.push({ code: 'SIGNATURE_DIGEST', message });
+  }
+  if (!hasConsistentPrecomputedValues(block)) {
+    problems.push({ code: 'SIGNATURE_KEY', message: `signature block ${index}: R̄ or M' do not belong to the RSA key; the chip would compute nonsense` });
+  }
+  try {
+    if (!verifies(block, contents)) {
+      problems.push({ code: 'SIGNATURE_INVALID', message: `signature block ${index}: the signature is not one by the embedded key over this image` });
+    }
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    problems.push({ code: 'SIGNATURE_KEY', message: `signature block ${index}: ${error.message}` });
+  }
+  return problems;
+}
+
+function verifies(block: SignatureBlock, contents: Buffer): boolean {
+  const key = publicKeyOf(block);
+  const { hash } = SIGNATURE_SCHEMES[block.scheme];
+  if (block.scheme === 'rsa3072') {
+    return verify(hash, contents, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, block.signature);
+  }
+  const { r, s } = block.signature;
+  return verify(hash, contents, { key, dsaEncoding: 'ieee-p1363' }, Buffer.concat([r, s]));
+}
+
+/** What a chip makes of these blocks: how many it looks at, and which schemes it knows. */
+function checkForChip(blocks: readonly CheckedBlock[], { chip, file }: SignatureOptions, offset: number): Finding[] {
+  const findings: Finding[] = [];
+  const place = { file, offset };
+  for (const { index, block } of blocks) {
+    if (chip.secureBootV2.schemes.includes(block.scheme)) continue;
+    const known = chip.secureBootV2.schemes.join(', ');
+    findings.push(errorFinding('SIGNATURE_SCHEME', `signature block ${index} is ${block.scheme}; ${chip.title} verifies ${known} only`, place));
+  }
+  const { keySlots } = chip.secureBootV2;
+  if (blocks.every(({ index }) => index >= keySlots)) {
+    findings.push(errorFinding('SIGNATURE_BLOCKS', `${chip.title} looks at ${keySlots} signature block(s) only, and none of them is there`, place));
+  } else if (blocks.some(({ index }) => index >= keySlots)) {
+    findings.push(warningFinding('SIGNATURE_BLOCKS', `${chip.title} looks at the first ${keySlots} signature block(s) only; the others have no effect`, place));
+  }
+  if (new Set(blocks.map(({ block }) => block.scheme)).size > 1) {
+    findings.push(warningFinding('SIGNATURE_SCHEME', 'signature blocks of different schemes: a device is built for one of them and ignores the others', place));
+  }
+  for (const [position, { index, keyDigest }] of blocks.entries()) {
+    if (index !== position) findings.push(warningFinding('SIGNATURE_BLOCKS', `signature block ${index} follows an empty place`, place));
+    const twin = blocks.slice(0, position).find((other) => other.keyDigest.equals(keyDigest));
+    if (twin !== undefined) findings.push(warningFinding('SIGNATURE_BLOCKS', `signature blocks ${twin.index} and ${index} are by the same key`, place));
+  }
+  return findings;
+}
+
+function checkTrust(blocks: readonly CheckedBlock[], { chip, file, trustedKeys }: SignatureOptions, offset: number): Finding[] {
+  if (trustedKeys === undefined) return [];
+  const { keySlots } = chip.secureBootV2;
+  const counted = blocks.filter(({ index, valid }) => valid && index < keySlots);
+  if (counted.some(({ keyDigest }) => trustedKeys.some((trusted) => trusted.equals(keyDigest)))) return [];
+  const found = blocks.map(({ keyDigest }) => keyDigest.toString('hex')).join(', ');
+  return [
+    errorFinding('SIGNATURE_UNTRUSTED', `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')} (block at ${hex(offset)})`, {
+      file,
+      offset,
+    }),
+  ];
+}

@@ -1,0 +1,63 @@
+import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
+import { errorFinding, type Finding } from './finding.ts';
+
+export type ZipExpectation = {
+  readonly file: string;
+  /** Every file that the archive has to hold, and nothing else, with its contents. */
+  readonly contents: ReadonlyMap<string, Buffer>;
+};
+
+/**
+ * Checks that a zip holds exactly the files of its release, byte for byte. Nothing is extracted to disk, and no entry is
+ * read beyond the size of the file that it should be.
+ */
+export async function checkZip(zip: Buffer, { file, contents }: ZipExpectation): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const seen = new Set<string>();
+  try {
+    const archive = await openZip(zip);
+    for await (const entry of archive.eachEntry()) {
+      const problem = await checkEntry(archive, entry, contents, seen);
+      if (problem !== undefined) findings.push(errorFinding('ZIP_MISMATCH', problem, { file }));
+      seen.add(entry.fileName);
+      if (seen.size > contents.size) break;
+    }
+  } catch (error) {
+    return [...findings, errorFinding('ZIP_MISMATCH', `cannot be read as a zip: ${(error as Error).message}`, { file })];
+  }
+  for (const name of contents.keys()) {
+    if (!seen.has(name)) findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
+  }
+  return findings;
+}
+
+function openZip(zip: Buffer): Promise<ZipFile> {
+  return new Promise((resolve, reject) => {
+    fromBuffer(zip, { lazyEntries: true, strictFileNames: true, validateEntrySizes: true }, (error, archive) => {
+      if (error === null) resolve(archive);
+      else reject(error);
+    });
+  });
+}
+
+async function checkEntry(
+  archive: ZipFile,
+  entry: Entry,
+  contents: ReadonlyMap<string, Buffer>,
+  seen: ReadonlySet<string>,
+): Promise<string | undefined> {
+  const expected = contents.get(entry.fileName);
+  if (expected === undefined) return `holds ${JSON.stringify(entry.fileName)}, which is not a file of this release`;
+  if (seen.has(entry.fileName)) return `holds ${entry.fileName} twice`;
+  if (entry.uncompressedSize !== expected.length) {
+    return `holds ${entry.fileName} with ${entry.uncompressedSize} bytes; the file has ${expected.length}`;
+  }
+  const stream = await archive.openReadStreamPromise(entry);
+  let at = 0;
+  let same = true;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    same &&= chunk.equals(expected.subarray(at, at + chunk.length));
+    at += chunk.length;
+  }
+  return same && at === expected.length ? undefined : `holds a ${entry.fileName} that differs from the file beside it`;
+}
