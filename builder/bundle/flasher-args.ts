@@ -6,8 +6,6 @@ export type FlashPart = {
   readonly role: Extract<ArtifactRole, 'bootloader' | 'partition-table' | 'otadata' | 'app'>;
   readonly file: string;
   readonly offset: number;
-  /** Encrypted when flash encryption is on: all of these are (ESP-IDF flash_encrypt.c). */
-  readonly encrypted: boolean;
 };
 
 export type FlasherOptions = {
@@ -19,19 +17,21 @@ export type FlasherOptions = {
 };
 
 /**
- * flasher_args.json as an ESP-IDF build directory has it: offsets as hex strings, `encrypted` as the strings "true" and
- * "false". Source: ESP-IDF v6.0 components/esptool_py/flasher_args.json.in.
+ * flasher_args.json as an ESP-IDF build directory without flash encryption has it: offsets as hex strings, `encrypted`
+ * as the string "false". Source: ESP-IDF v6.0 components/esptool_py/flasher_args.json.in and project_include.cmake.
  */
 export function formatFlasherArgs({ chip, flash, keepHeader, parts }: FlasherOptions): string {
   const written = [...parts].sort((a, b) => a.offset - b.offset);
-  const entries = written.map(({ role, file, offset, encrypted }) => [
+  const entries = written.map(({ role, file, offset }) => [
     role,
-    { offset: hex(offset), file, encrypted: String(encrypted) },
+    { offset: hex(offset), file, encrypted: 'false' },
   ]);
   const document = {
     write_flash_args: writeFlashArguments(flash, keepHeader),
     flash_settings: { flash_mode: flash.mode, flash_size: flash.size, flash_freq: flash.freq },
-    flash_files: Object.fromEntries(written.map(({ offset, file }) => [hex(offset), file])) as Record<string, string>,
+    flash_files: Object.fromEntries(
+      written.map(({ offset, file }) => [hex(offset), file]),
+    ) as Record<string, string>,
     ...(Object.fromEntries(entries) as Record<string, unknown>),
     extra_esptool_args: { after: 'hard-reset', before: 'default-reset', stub: true, chip },
   };
@@ -40,7 +40,9 @@ export function formatFlasherArgs({ chip, flash, keepHeader, parts }: FlasherOpt
 
 /** flash_args for `esptool write-flash @flash_args`: options, then a line for each part (ESP-IDF, "Flashing manually"). */
 export function formatFlashArgs({ flash, keepHeader, parts }: FlasherOptions): string {
-  const lines = [...parts].sort((a, b) => a.offset - b.offset).map(({ offset, file }) => `${hex(offset)} ${file}`);
+  const lines = [...parts]
+    .sort((a, b) => a.offset - b.offset)
+    .map(({ offset, file }) => `${hex(offset)} ${file}`);
   return [writeFlashArguments(flash, keepHeader).join(' '), ...lines, ''].join('\n');
 }
 

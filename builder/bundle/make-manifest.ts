@@ -13,7 +13,11 @@ export type ListedFile = {
 };
 
 /** The manifest of a verified release. */
-export function makeManifest(verified: Verified, files: readonly ListedFile[], warnings: readonly Warning[]): Manifest {
+export function makeManifest(
+  verified: Verified,
+  files: readonly ListedFile[],
+  warnings: readonly Warning[],
+): Manifest {
   const { plan, layout, source, signers } = verified;
   return {
     schema: 1,
@@ -26,14 +30,19 @@ export function makeManifest(verified: Verified, files: readonly ListedFile[], w
     source,
     createdAt: plan.createdAt,
     flash: { mode: layout.flash.mode, freq: layout.flash.frequency, size: layout.flash.size.name },
-    partitions: layout.partitions.map(({ name, type, subtype, offset, size, encrypted, readonly }) => ({
-      name,
-      type,
-      subtype,
-      offset,
-      size,
-      flags: [...(encrypted ? (['encrypted'] as const) : []), ...(readonly ? (['readonly'] as const) : [])],
-    })),
+    partitions: layout.partitions.map(
+      ({ name, type, subtype, offset, size, encrypted, readonly }) => ({
+        name,
+        type,
+        subtype,
+        offset,
+        size,
+        flags: [
+          ...(encrypted ? (['encrypted'] as const) : []),
+          ...(readonly ? (['readonly'] as const) : []),
+        ],
+      }),
+    ),
     artifacts: files.map(describeFile),
     signing:
       plan.signing === null

@@ -26,7 +26,12 @@ import { verifyRelease } from '../verify/release.ts';
 import { describeFindings } from '../verify/report.ts';
 import type { Verified } from '../verify/verified.ts';
 import type { Bundle } from './bundle.ts';
-import { formatFlashArgs, formatFlasherArgs, type FlasherOptions, type FlashPart } from './flasher-args.ts';
+import {
+  formatFlashArgs,
+  formatFlasherArgs,
+  type FlasherOptions,
+  type FlashPart,
+} from './flasher-args.ts';
 import { composeFlashImage } from './full-image.ts';
 import { makeManifest, type ListedFile } from './make-manifest.ts';
 import { writeZip } from './zip.ts';
@@ -42,15 +47,30 @@ export const bundleStage: Stage<Verified, Bundle> = {
     const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
     files.set(MANIFEST, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
     const [first] = signers;
-    if (first !== undefined) files.set(MANIFEST_SIGNATURE, await signManifest(files.get(MANIFEST) ?? Buffer.alloc(0), first));
+    if (first !== undefined)
+      files.set(
+        MANIFEST_SIGNATURE,
+        await signManifest(files.get(MANIFEST) ?? Buffer.alloc(0), first),
+      );
     context.throwIfInterrupted();
     await writeFiles(verified, files);
     context.throwIfInterrupted();
-    await requireSound(staging.path, signers.length === 0 ? undefined : signers.map(({ digest }) => digest));
+    await requireSound(
+      staging.path,
+      signers.length === 0 ? undefined : signers.map(({ digest }) => digest),
+    );
     context.throwIfInterrupted();
     await staging.publish();
     const { chip, layout, description, signature } = verified;
-    return { plan, chip, layout, description, directory: target, manifest, ...(signature === undefined ? {} : { signature }) };
+    return {
+      plan,
+      chip,
+      layout,
+      description,
+      directory: target,
+      manifest,
+      ...(signature === undefined ? {} : { signature }),
+    };
   },
 };
 
@@ -59,7 +79,16 @@ function listFiles(verified: Verified): ListedFile[] {
   const names = stemFiles(plan.stem);
   const { table, otadata, app, bootloader } = parts;
   const placed: (ListedFile & { readonly offset: number })[] = [
-    ...(bootloader === undefined ? [] : [{ role: 'bootloader' as const, file: BOOTLOADER, bytes: bootloader, offset: chip.bootloaderOffset }]),
+    ...(bootloader === undefined
+      ? []
+      : [
+          {
+            role: 'bootloader' as const,
+            file: BOOTLOADER,
+            bytes: bootloader,
+            offset: chip.bootloaderOffset,
+          },
+        ]),
     { role: 'partition-table', file: PARTITION_TABLE, bytes: table, offset: layout.tableOffset },
     { role: 'otadata', file: OTADATA, bytes: otadata, offset: layout.otadataPartition.offset },
     { role: 'app', file: names.app, bytes: app, offset: layout.slots[0].offset },
@@ -67,27 +96,48 @@ function listFiles(verified: Verified): ListedFile[] {
   const firmware: ListedFile[] =
     bootloader === undefined
       ? []
-      : [{ role: 'firmware', file: names.firmware, bytes: composeFlashImage(chip.bootloaderOffset, placed), offset: chip.bootloaderOffset }];
+      : [
+          {
+            role: 'firmware',
+            file: names.firmware,
+            bytes: composeFlashImage(chip.bootloaderOffset, placed),
+            offset: chip.bootloaderOffset,
+          },
+        ];
   const options = flasherOptions(verified, placed);
   return [
     ...firmware,
     ...placed,
-    { role: 'partitions-csv', file: PARTITIONS_CSV, bytes: Buffer.from(formatPartitionCsv(layout.partitions)) },
+    {
+      role: 'partitions-csv',
+      file: PARTITIONS_CSV,
+      bytes: Buffer.from(formatPartitionCsv(layout.partitions)),
+    },
     { role: 'flasher-args', file: FLASHER_ARGS, bytes: Buffer.from(formatFlasherArgs(options)) },
     { role: 'flash-args', file: FLASH_ARGS, bytes: Buffer.from(formatFlashArgs(options)) },
   ];
 }
 
-function flasherOptions({ plan, layout, bootloaderSigned }: Verified, placed: readonly (ListedFile & { readonly offset: number })[]): FlasherOptions {
+function flasherOptions(
+  { plan, layout, bootloaderSigned }: Verified,
+  placed: readonly (ListedFile & { readonly offset: number })[],
+): FlasherOptions {
   return {
     chip: plan.chip,
     flash: { mode: layout.flash.mode, freq: layout.flash.frequency, size: layout.flash.size.name },
     keepHeader: bootloaderSigned,
-    parts: placed.map(({ role, file, offset }) => ({ role: role as FlashPart['role'], file, offset, encrypted: true })),
+    parts: placed.map(({ role, file, offset }) => ({
+      role: role as FlashPart['role'],
+      file,
+      offset,
+    })),
   };
 }
 
-async function writeFiles({ plan, staging }: Verified, files: ReadonlyMap<string, Buffer>): Promise<void> {
+async function writeFiles(
+  { plan, staging }: Verified,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<void> {
   const names = stemFiles(plan.stem);
   const alreadyThere = new Set([names.app, PARTITION_TABLE, OTADATA, BOOTLOADER]);
   const digests = [...files].map(([file, bytes]) => ({ file, sha256: sha256(bytes) }));
@@ -104,13 +154,23 @@ async function writeFiles({ plan, staging }: Verified, files: ReadonlyMap<string
   }
 }
 
-async function requireSound(directory: string, trustedKeys: readonly Buffer[] | undefined): Promise<void> {
-  const { checks } = await verifyRelease(directory, trustedKeys === undefined ? {} : { trustedKeys });
+async function requireSound(
+  directory: string,
+  trustedKeys: readonly Buffer[] | undefined,
+): Promise<void> {
+  const { checks } = await verifyRelease(
+    directory,
+    trustedKeys === undefined ? {} : { trustedKeys },
+  );
   const errors = errorsOf(checks);
   if (errors.length === 0) return;
-  throw new VerifyError('VERIFICATION_FAILED', `the release that was made does not hold:\n${describeFindings(errors)}`, {
-    details: { findings: errors },
-  });
+  throw new VerifyError(
+    'VERIFICATION_FAILED',
+    `the release that was made does not hold:\n${describeFindings(errors)}`,
+    {
+      details: { findings: errors },
+    },
+  );
 }
 
 function sha256(bytes: Buffer): string {

@@ -10,13 +10,21 @@ const LATEST = Date.UTC(2043, 11, 31);
  * Writes a zip that depends on names, contents and `date` alone: entries sorted by name, stored (firmware hardly
  * compresses, and stored bytes do not depend on a zlib version), mode 0644, times in UTC. Throws what the disk throws.
  */
-export async function writeZip(path: string, files: ReadonlyMap<string, Buffer>, date: Date): Promise<void> {
+export async function writeZip(
+  path: string,
+  files: ReadonlyMap<string, Buffer>,
+  date: Date,
+): Promise<void> {
   const archive = new ZipArchive({ store: true, forceLocalTime: false });
   const problems: Error[] = [];
   archive.on('warning', (warning) => problems.push(warning));
-  const written = pipeline(archive, createWriteStream(path, { flags: 'wx', mode: 0o644, flush: true }));
+  const written = pipeline(
+    archive,
+    createWriteStream(path, { flags: 'wx', mode: 0o644, flush: true }),
+  );
   const names = [...files.keys()].sort();
-  for (const name of names) archive.append(files.get(name) ?? Buffer.alloc(0), { name, date: zipDate(date), mode: 0o644 });
+  for (const name of names)
+    archive.append(files.get(name) ?? Buffer.alloc(0), { name, date: zipDate(date), mode: 0o644 });
   await Promise.all([archive.finalize(), written]);
   if (problems[0] !== undefined) throw problems[0];
 }

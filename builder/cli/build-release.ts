@@ -22,7 +22,13 @@ export type Built =
   | { readonly kind: 'dry-run'; readonly laidOut: LaidOut; readonly warnings: readonly Warning[] };
 
 /** Plans a release and carries it out; a dry run stops before signing. Leaves nothing behind when it throws. */
-export async function buildRelease({ request, output, signal, target, dryRun }: BuildRequest): Promise<Built> {
+export async function buildRelease({
+  request,
+  output,
+  signal,
+  target,
+  dryRun,
+}: BuildRequest): Promise<Built> {
   const context = new Context({
     projectDirectory: request.projectDirectory,
     environment: request.environment,

@@ -1,7 +1,11 @@
 import picocolors from 'picocolors';
 import type { OutputStream, ProcessEdge } from './process-edge.ts';
 
-export type OutputOptions = { readonly json?: boolean; readonly quiet?: boolean; readonly verbose?: boolean };
+export type OutputOptions = {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+};
 
 /** Colours of a stream: none when it is not a terminal or NO_COLOR is set. */
 export type Colours = ReturnType<typeof picocolors.createColors>;
@@ -21,7 +25,9 @@ export class Output {
     this.options = options;
     this.stdout = edge.stdout;
     this.stderr = edge.stderr;
-    this.colours = picocolors.createColors(wantsColour(edge, options.json === true ? edge.stderr : edge.stdout));
+    this.colours = picocolors.createColors(
+      wantsColour(edge, options.json === true ? edge.stderr : edge.stdout),
+    );
     this.width = Math.max(60, Math.min(edge.stdout.columns ?? 100, 120));
   }
 

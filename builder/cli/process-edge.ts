@@ -8,4 +8,8 @@ export type ProcessEdge = {
   readonly stderr: OutputStream;
 };
 
-export type OutputStream = { readonly write: (text: string) => unknown; readonly isTTY?: boolean; readonly columns?: number };
+export type OutputStream = {
+  readonly write: (text: string) => unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+};

@@ -28,7 +28,10 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
     const isHelp = error.exitCode === 0 || error.code === 'commander.help';
     if (!isHelp && args.includes('--json')) {
       const message = error.message.replace(/^error: /, '');
-      outputOf(args, edge).result({ ok: false, error: { name: 'UsageError', code: 'USAGE', exit: EXIT_USAGE, message } }, () => '');
+      outputOf(args, edge).result(
+        { ok: false, error: { name: 'UsageError', code: 'USAGE', exit: EXIT_USAGE, message } },
+        () => '',
+      );
     }
     return isHelp ? 0 : EXIT_USAGE;
   }
@@ -37,7 +40,9 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
 function createProgram(host: CommandHost): Command {
   const { edge } = host;
   const program = new Command('ota-build')
-    .description('Builds, stamps, signs, verifies and bundles MicroPython OTA releases for ESP32 chips.')
+    .description(
+      'Builds, stamps, signs, verifies and bundles MicroPython OTA releases for ESP32 chips.',
+    )
     .version(edge.version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'explain a command')
     .addHelpText('after', EXAMPLES)
@@ -48,15 +53,26 @@ function createProgram(host: CommandHost): Command {
       writeErr: (text) => void edge.stderr.write(text),
       getOutHelpWidth: () => edge.stdout.columns ?? 100,
       getErrHelpWidth: () => edge.stderr.columns ?? 100,
-    }) as unknown as Command;
-  for (const add of [addBuildCommand, addPlanCommand, addInspectCommand, addVerifyCommand, addKeysCommand]) add(program, host);
+    });
+  for (const add of [
+    addBuildCommand,
+    addPlanCommand,
+    addInspectCommand,
+    addVerifyCommand,
+    addKeysCommand,
+  ])
+    add(program, host);
   return program;
 }
 
 /** Errors are shown as the command asked for; its options may not have been parsed when it failed. */
 function outputOf(args: readonly string[], edge: ProcessEdge): Output {
   const has = (flag: string): boolean => args.includes(flag);
-  return new Output(edge, { json: has('--json'), quiet: has('--quiet'), verbose: has('--verbose') });
+  return new Output(edge, {
+    json: has('--json'),
+    quiet: has('--quiet'),
+    verbose: has('--verbose'),
+  });
 }
 
 const EXAMPLES = `

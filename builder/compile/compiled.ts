@@ -18,7 +18,11 @@ export type SourceFacts = {
 };
 
 /** A bootloader with the flash offset it belongs at. */
-export type Bootloader = { readonly offset: number; readonly bytes: Buffer; readonly signed: boolean };
+export type Bootloader = {
+  readonly offset: number;
+  readonly bytes: Buffer;
+  readonly signed: boolean;
+};
 
 /** Firmware as it came from the compiler or a release file: checked, but nothing of ours in it yet. */
 export type Compiled = {

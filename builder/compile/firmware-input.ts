@@ -4,7 +4,11 @@ import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { APP_DESC_MAGIC, APP_DESC_OFFSET } from '../format/app-desc.ts';
 import { ByteReader } from '../format/byte-reader.ts';
-import { ESP_IMAGE_MAGIC, IMAGE_HEADER_SIZE, parseImageHeader } from '../format/esp-image-header.ts';
+import {
+  ESP_IMAGE_MAGIC,
+  IMAGE_HEADER_SIZE,
+  parseImageHeader,
+} from '../format/esp-image-header.ts';
 import { describeForeignFile, isEsp8266Image } from './foreign-file.ts';
 
 /**
@@ -30,7 +34,10 @@ export function detectFirmware(bytes: Buffer, name: string): FirmwareInput {
   const foreign = describeForeignFile(bytes);
   if (foreign !== undefined) throw notFirmware(name, `${name} is ${foreign}`);
   if (isEsp8266Image(bytes)) {
-    throw notFirmware(name, `${name} is an image for the ESP8266, which has neither OTA slots nor Secure Boot`);
+    throw notFirmware(
+      name,
+      `${name} is an image for the ESP8266, which has neither OTA slots nor Secure Boot`,
+    );
   }
   if (bytes[0] === ESP_IMAGE_MAGIC) return detectImageAtStart(bytes, name);
   const merged = detectMerged(bytes);
@@ -51,12 +58,19 @@ export function isAppAt(bytes: Buffer, offset: number): boolean {
 function detectImageAtStart(bytes: Buffer, name: string): FirmwareInput {
   const chip = chipOfImageAt(bytes, 0, name);
   if (isAppAt(bytes, 0)) return { kind: 'app', chip };
-  return { kind: 'flash-image', chip, start: chip.bootloaderOffset, convention: 'bootloader-first' };
+  return {
+    kind: 'flash-image',
+    chip,
+    start: chip.bootloaderOffset,
+    convention: 'bootloader-first',
+  };
 }
 
 /** A merged image or a dump of a chip whose bootloader does not lie at 0: erased flash, then the bootloader. */
 function detectMerged(bytes: Buffer): FirmwareInput | undefined {
-  const offsets = [...new Set(CHIPS.map((chip) => chip.bootloaderOffset))].filter((offset) => offset > 0);
+  const offsets = [...new Set(CHIPS.map((chip) => chip.bootloaderOffset))].filter(
+    (offset) => offset > 0,
+  );
   for (const offset of offsets) {
     if (bytes.length < offset + IMAGE_HEADER_SIZE || bytes[offset] !== ESP_IMAGE_MAGIC) continue;
     const chip = findChipById(bytes.readUInt16LE(offset + 12));

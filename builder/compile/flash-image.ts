@@ -6,7 +6,11 @@ import { ESP_IMAGE_MAGIC } from '../format/esp-image-header.ts';
 import { parseEspImage, requireIntact } from '../format/esp-image.ts';
 import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
 import { OTADATA_SIZE, parseOtadata, selectOtadata } from '../format/otadata.ts';
-import { parsePartitionTable, PARTITION_TABLE_SIZE, type Partition } from '../format/partition-table.ts';
+import {
+  parsePartitionTable,
+  PARTITION_TABLE_SIZE,
+  type Partition,
+} from '../format/partition-table.ts';
 import { APP_TYPE, isOtaSlot, isOtadata, otaSlotIndex } from '../format/partition-types.ts';
 
 /** Where a table may lie: CONFIG_PARTITION_TABLE_OFFSET is 0x8000 unless a larger bootloader moved it. */
@@ -15,7 +19,11 @@ const LAST_TABLE_OFFSET = 0x40000;
 
 /** The parts of a full-flash image. Offsets are flash offsets; `bytes` are views of the input, no copies. */
 export type FlashImageParts = {
-  readonly bootloader: { readonly offset: number; readonly bytes: Buffer; readonly signed: boolean };
+  readonly bootloader: {
+    readonly offset: number;
+    readonly bytes: Buffer;
+    readonly signed: boolean;
+  };
   readonly tableOffset: number;
   readonly partitions: readonly Partition[];
   /** The app that this flash would boot, without what follows it in its slot. */
@@ -43,17 +51,36 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   const bootloaderAt = chip.bootloaderOffset - start;
   const { image, signed, end } = readImage(source, bootloaderAt, bytes.length, 'the bootloader');
   const { tableOffset, partitions } = findTable(source, chip.bootloaderOffset + image.length);
-  requireErased(source, bootloaderAt + end, tableOffset - start, 'between the bootloader and the partition table');
+  requireErased(
+    source,
+    bootloaderAt + end,
+    tableOffset - start,
+    'between the bootloader and the partition table',
+  );
   const partition = bootingApp(source, partitions);
   const appAt = partition.offset - start;
   if (appAt >= bytes.length) {
-    throw new FormatError('TRUNCATED', `${name} ends at ${hex(bytes.length)}, before its app partition '${partition.name}' at ${hex(appAt)}`, {
-      where: { file: name, offset: bytes.length },
-      hint: 'Download or copy the file again.',
-    });
+    throw new FormatError(
+      'TRUNCATED',
+      `${name} ends at ${hex(bytes.length)}, before its app partition '${partition.name}' at ${hex(appAt)}`,
+      {
+        where: { file: name, offset: bytes.length },
+        hint: 'Download or copy the file again.',
+      },
+    );
   }
-  const app = readImage(source, appAt, Math.min(bytes.length, appAt + partition.size), `the app in '${partition.name}'`);
-  requireErased(source, appAt + app.end, Math.min(bytes.length, appAt + partition.size), `behind the app in '${partition.name}'`);
+  const app = readImage(
+    source,
+    appAt,
+    Math.min(bytes.length, appAt + partition.size),
+    `the app in '${partition.name}'`,
+  );
+  requireErased(
+    source,
+    appAt + app.end,
+    Math.min(bytes.length, appAt + partition.size),
+    `behind the app in '${partition.name}'`,
+  );
   return {
     bootloader: {
       offset: chip.bootloaderOffset,
@@ -67,10 +94,19 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   };
 }
 
-type ReadImage = { readonly image: ReturnType<typeof parseEspImage>; readonly signed: boolean; readonly end: number };
+type ReadImage = {
+  readonly image: ReturnType<typeof parseEspImage>;
+  readonly signed: boolean;
+  readonly end: number;
+};
 
 /** Walks one image and its signature; `end` is the offset behind both, relative to the image. */
-function readImage({ bytes, name }: FlashImageSource, at: number, limit: number, what: string): ReadImage {
+function readImage(
+  { bytes, name }: FlashImageSource,
+  at: number,
+  limit: number,
+  what: string,
+): ReadImage {
   const area = bytes.subarray(at, limit);
   const image = parseEspImage(area, at);
   requireIntact(image, `${what} of ${name}`, at);
@@ -82,10 +118,17 @@ function readImage({ bytes, name }: FlashImageSource, at: number, limit: number,
   return { image, signed: false, end: image.length };
 }
 
-function findTable(source: FlashImageSource, bootloaderEnd: number): { tableOffset: number; partitions: readonly Partition[] } {
+function findTable(
+  source: FlashImageSource,
+  bootloaderEnd: number,
+): { tableOffset: number; partitions: readonly Partition[] } {
   const { bytes, start, name } = source;
   const candidates = [DEFAULT_TABLE_OFFSET];
-  for (let offset = alignUp(bootloaderEnd, SECTOR_SIZE); offset <= LAST_TABLE_OFFSET; offset += SECTOR_SIZE) {
+  for (
+    let offset = alignUp(bootloaderEnd, SECTOR_SIZE);
+    offset <= LAST_TABLE_OFFSET;
+    offset += SECTOR_SIZE
+  ) {
     candidates.push(offset);
   }
   for (const tableOffset of candidates) {
@@ -97,10 +140,14 @@ function findTable(source: FlashImageSource, bootloaderEnd: number): { tableOffs
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       const offset = at + (error.where?.offset ?? 0);
-      throw new FormatError(error.code, `${name}: the partition table at ${hex(at)} cannot be used: ${error.message}`, {
-        where: { file: name, offset },
-        cause: error,
-      });
+      throw new FormatError(
+        error.code,
+        `${name}: the partition table at ${hex(at)} cannot be used: ${error.message}`,
+        {
+          where: { file: name, offset },
+          cause: error,
+        },
+      );
     }
   }
   const isBootloaderOnly = bytes.length <= DEFAULT_TABLE_OFFSET - start;
@@ -118,7 +165,9 @@ function bootingApp(source: FlashImageSource, partitions: readonly Partition[]):
   const apps = partitions.filter(({ type }) => type === APP_TYPE);
   const [first] = apps;
   if (first === undefined) {
-    throw new FormatError('BAD_VALUE', `${name}: its partition table has no app partition`, { where: { file: name } });
+    throw new FormatError('BAD_VALUE', `${name}: its partition table has no app partition`, {
+      where: { file: name },
+    });
   }
   const selected = selectedByOtadata(source, partitions);
   if (selected !== undefined) return selected;
@@ -127,7 +176,10 @@ function bootingApp(source: FlashImageSource, partitions: readonly Partition[]):
   return factory ?? apps.find(holdsImage) ?? first;
 }
 
-function selectedByOtadata({ bytes, start }: FlashImageSource, partitions: readonly Partition[]): Partition | undefined {
+function selectedByOtadata(
+  { bytes, start }: FlashImageSource,
+  partitions: readonly Partition[],
+): Partition | undefined {
   const slots = partitions.filter(isOtaSlot);
   const otadata = partitions.find(isOtadata);
   if (otadata === undefined || slots.length === 0) return undefined;
@@ -138,7 +190,12 @@ function selectedByOtadata({ bytes, start }: FlashImageSource, partitions: reado
   return slots.find((slot) => otaSlotIndex(slot) === selection.slot);
 }
 
-function requireErased({ bytes, name }: FlashImageSource, from: number, to: number, where: string): void {
+function requireErased(
+  { bytes, name }: FlashImageSource,
+  from: number,
+  to: number,
+  where: string,
+): void {
   for (let offset = from; offset < Math.min(to, bytes.length); offset++) {
     if (bytes[offset] === 0xff) continue;
     throw new FormatError(

@@ -17,7 +17,9 @@ const FOREIGN: readonly Signature[] = [
   { describes: 'empty', matches: (bytes) => bytes.length === 0 },
   {
     describes: 'an HTML page: the download page was saved instead of the file',
-    matches: textStartsWith(/^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body)\b/is),
+    matches: textStartsWith(
+      /^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body)\b/is,
+    ),
   },
   {
     describes: 'a Git LFS pointer: the file itself was not checked out (git lfs pull)',
@@ -25,13 +27,31 @@ const FOREIGN: readonly Signature[] = [
   },
   { describes: 'gzip-compressed: unpack it first (gunzip)', matches: startsWith(0x1f, 0x8b) },
   { describes: 'a ZIP archive: unpack it first', matches: startsWith(0x50, 0x4b, 0x03, 0x04) },
-  { describes: 'xz-compressed: unpack it first (unxz)', matches: startsWith(0xfd, 0x37, 0x7a, 0x58, 0x5a) },
-  { describes: 'bzip2-compressed: unpack it first (bunzip2)', matches: startsWith(0x42, 0x5a, 0x68) },
-  { describes: 'zstd-compressed: unpack it first (unzstd)', matches: startsWith(0x28, 0xb5, 0x2f, 0xfd) },
-  { describes: 'an ELF file: the linked program, of which elf2image makes an image', matches: startsWith(0x7f, 0x45, 0x4c, 0x46) },
-  { describes: 'a UF2 file, made for drag and drop: take the .bin of the same release', matches: startsWith(0x55, 0x46, 0x32, 0x0a) },
+  {
+    describes: 'xz-compressed: unpack it first (unxz)',
+    matches: startsWith(0xfd, 0x37, 0x7a, 0x58, 0x5a),
+  },
+  {
+    describes: 'bzip2-compressed: unpack it first (bunzip2)',
+    matches: startsWith(0x42, 0x5a, 0x68),
+  },
+  {
+    describes: 'zstd-compressed: unpack it first (unzstd)',
+    matches: startsWith(0x28, 0xb5, 0x2f, 0xfd),
+  },
+  {
+    describes: 'an ELF file: the linked program, of which elf2image makes an image',
+    matches: startsWith(0x7f, 0x45, 0x4c, 0x46),
+  },
+  {
+    describes: 'a UF2 file, made for drag and drop: take the .bin of the same release',
+    matches: startsWith(0x55, 0x46, 0x32, 0x0a),
+  },
   { describes: 'a JSON document', matches: textStartsWith(/^[[{]\s*["{\]}]/) },
-  { describes: 'an Intel HEX file: take the .bin of the same release', matches: textStartsWith(/^:[0-9A-Fa-f]{8}/) },
+  {
+    describes: 'an Intel HEX file: take the .bin of the same release',
+    matches: textStartsWith(/^:[0-9A-Fa-f]{8}/),
+  },
   { describes: 'a PEM file', matches: textStartsWith(/^-----BEGIN /) },
   { describes: 'a partition table', matches: startsWith(0xaa, 0x50) },
   { describes: 'erased flash: every byte is 0xff', matches: (bytes) => isFilledWith(bytes, 0xff) },

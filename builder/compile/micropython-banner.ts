@@ -40,7 +40,11 @@ function findVersion(app: Buffer): { version: string; date?: string } | undefine
 }
 
 function firstMatch(app: Buffer, start: string, pattern: RegExp): RegExpExecArray | undefined {
-  for (let at = app.indexOf(start, 0, 'latin1'); at !== -1; at = app.indexOf(start, at + 1, 'latin1')) {
+  for (
+    let at = app.indexOf(start, 0, 'latin1');
+    at !== -1;
+    at = app.indexOf(start, at + 1, 'latin1')
+  ) {
     const match = pattern.exec(app.toString('latin1', at, at + 200));
     if (match !== null) return match;
   }

@@ -26,7 +26,9 @@ export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
   const name = plan.source.file;
   const input = detectFirmware(bytes, name);
   requireChip(input.chip, chip, plan);
-  return input.kind === 'app' ? readApp(bytes, plan, chip) : readFlashImage(bytes, plan, { ...input, chip });
+  return input.kind === 'app'
+    ? readApp(bytes, plan, chip)
+    : readFlashImage(bytes, plan, { ...input, chip });
 }
 
 function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
@@ -65,7 +67,11 @@ function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
 function readFlashImage(
   bytes: Buffer,
   plan: Plan,
-  input: { readonly start: number; readonly convention: 'bootloader-first' | 'merged'; readonly chip: Chip },
+  input: {
+    readonly start: number;
+    readonly convention: 'bootloader-first' | 'merged';
+    readonly chip: Chip;
+  },
 ): Prebuilt {
   const name = plan.source.file;
   const { start, convention, chip } = input;
@@ -73,18 +79,25 @@ function readFlashImage(
   const { partition } = parts.app;
   requireAppInSlot(parts.app.bytes, partition.name, name);
   requireTableOffset(parts.tableOffset, plan, name);
-  const source: SourceFacts = { ...sourceFacts(parts.app.bytes, plan, convention), partition: partition.name };
+  const source: SourceFacts = {
+    ...sourceFacts(parts.app.bytes, plan, convention),
+    partition: partition.name,
+  };
   const bootloader: Bootloader = parts.bootloader;
   const rollback = rollbackSupport(source.micropython?.version);
   const what =
-    convention === 'merged' ? 'a merged image that starts at flash offset 0x0' : `a firmware image that starts at the bootloader (${hex(start)})`;
+    convention === 'merged'
+      ? 'a merged image that starts at flash offset 0x0'
+      : `a firmware image that starts at the bootloader (${hex(start)})`;
   return {
     app: parts.app.bytes,
     bootloader,
     source: { ...source, bootloaderRollback: rollback },
     notes: [
       `${name} is ${what} for ${chip.title}${describeMicroPython(source)}; its app is in '${partition.name}'`,
-      ...(parts.app.signed ? ['its app is signed; that signature is removed: stamping would void it'] : []),
+      ...(parts.app.signed
+        ? ['its app is signed; that signature is removed: stamping would void it']
+        : []),
     ],
     warnings: [
       ...rollbackWarning(rollback, source),
@@ -97,7 +110,10 @@ function readFlashImage(
 }
 
 /** What every report says about a bootloader that cannot, or may not, roll back. */
-function rollbackWarning(rollback: ReturnType<typeof rollbackSupport>, { micropython }: SourceFacts): Warning[] {
+function rollbackWarning(
+  rollback: ReturnType<typeof rollbackSupport>,
+  { micropython }: SourceFacts,
+): Warning[] {
   if (rollback === 'enabled') return [];
   const message =
     rollback === 'disabled'
@@ -112,7 +128,10 @@ function requireChip(found: Chip, wanted: Chip, plan: Plan): void {
   throw new ProfileError(
     'BOARD_MISMATCH',
     `${plan.source.file} is firmware for ${found.title}, but board ${plan.board} has an ${wanted.title}`,
-    { where: { file: plan.source.file }, hint: `Take an image for ${wanted.title}, or name a board with ${found.title}.` },
+    {
+      where: { file: plan.source.file },
+      hint: `Take an image for ${wanted.title}, or name a board with ${found.title}.`,
+    },
   );
 }
 
@@ -132,12 +151,17 @@ function requireTableOffset(found: number, plan: Plan, name: string): void {
   throw new LayoutError(
     'TABLE_OFFSET',
     `${name} was built for a partition table at ${hex(found)}; the profile of ${plan.board} puts it at ${hex(plan.partitionTableOffset)}`,
-    { hint: `Set partitions.tableOffset to ${hex(found)} in the profile: a finished image cannot be moved.` },
+    {
+      hint: `Set partitions.tableOffset to ${hex(found)} in the profile: a finished image cannot be moved.`,
+    },
   );
 }
 
 function sourceFacts(app: Buffer, plan: Plan, container: SourceFacts['container']): SourceFacts {
-  const description = parseAppDescription(app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE), APP_DESC_OFFSET);
+  const description = parseAppDescription(
+    app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
+    APP_DESC_OFFSET,
+  );
   const micropython = findMicroPythonBanner(app);
   return {
     kind: 'prebuilt',

@@ -15,7 +15,8 @@ export const compileStage: Stage<Plan, Compiled> = {
   title: 'reading the firmware',
   run: async (context, plan) => {
     const chip = findChipByName(plan.chip);
-    if (chip === undefined) throw new ProfileError('PROFILE_INVALID', `the plan names an unknown chip '${plan.chip}'`);
+    if (chip === undefined)
+      throw new ProfileError('PROFILE_INVALID', `the plan names an unknown chip '${plan.chip}'`);
     const bytes = await readPlannedFile(context, plan);
     const { app, bootloader, source, notes, warnings } = readPrebuilt(bytes, plan, chip);
     for (const note of notes) context.note(note);
@@ -28,8 +29,12 @@ export const compileStage: Stage<Plan, Compiled> = {
 async function readPlannedFile(context: Context, { source }: Plan): Promise<Buffer> {
   const bytes = await readInput(resolve(context.projectDirectory, source.file), 'a firmware image');
   if (createHash('sha256').update(bytes).digest('hex') === source.sha256) return bytes;
-  throw new ProfileError('SOURCE_CHANGED', `${source.file} is not the file that was planned: its SHA-256 differs`, {
-    where: { file: source.file },
-    hint: 'Plan again.',
-  });
+  throw new ProfileError(
+    'SOURCE_CHANGED',
+    `${source.file} is not the file that was planned: its SHA-256 differs`,
+    {
+      where: { file: source.file },
+      hint: 'Plan again.',
+    },
+  );
 }

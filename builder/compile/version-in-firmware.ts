@@ -14,7 +14,9 @@ export function versionInFirmware(firmware: Buffer): string | undefined {
 
 function describedVersion(app: Buffer): string | undefined {
   try {
-    const { version } = parseAppDescription(app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE));
+    const { version } = parseAppDescription(
+      app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
+    );
     return version === '' ? undefined : version;
   } catch (error) {
     if (error instanceof FormatError) return undefined;

@@ -1,20 +1,11 @@
-import { OtaBuildError, type ErrorOptions } from './ota-build-error.ts';
+import { OtaBuildError } from './ota-build-error.ts';
 
 export type UsageCode =
-  | 'USAGE'
-  | 'INPUT_MISSING'
-  | 'INPUT_UNREADABLE'
-  | 'OUTPUT_EXISTS'
-  | 'OUTPUT_DENIED'
-  | 'DISK_FULL';
+  'USAGE' | 'INPUT_MISSING' | 'INPUT_UNREADABLE' | 'OUTPUT_EXISTS' | 'OUTPUT_DENIED' | 'DISK_FULL';
 
 /** The call itself, or a file or directory that it names, cannot be used. */
-export class UsageError extends OtaBuildError {
+export class UsageError extends OtaBuildError<UsageCode> {
   readonly exit = 2;
-  declare readonly code: UsageCode;
-  constructor(code: UsageCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 export type ProfileCode =
@@ -29,12 +20,8 @@ export type ProfileCode =
   | 'NOT_AVAILABLE';
 
 /** The profile, the flags and the firmware do not make a plan. */
-export class ProfileError extends OtaBuildError {
+export class ProfileError extends OtaBuildError<ProfileCode> {
   readonly exit = 3;
-  declare readonly code: ProfileCode;
-  constructor(code: ProfileCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 export type LayoutCode =
@@ -49,12 +36,8 @@ export type LayoutCode =
   | 'BOOTLOADER_TOO_BIG';
 
 /** What has to go into flash does not fit together. */
-export class LayoutError extends OtaBuildError {
+export class LayoutError extends OtaBuildError<LayoutCode> {
   readonly exit = 7;
-  declare readonly code: LayoutCode;
-  constructor(code: LayoutCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 export type SigningCode =
@@ -73,23 +56,15 @@ export type SigningCode =
   | 'SIGNATURE_SELF_CHECK';
 
 /** A key cannot be used, or an image cannot be signed with it. */
-export class SigningError extends OtaBuildError {
+export class SigningError extends OtaBuildError<SigningCode> {
   readonly exit = 8;
-  declare readonly code: SigningCode;
-  constructor(code: SigningCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 export type VerifyCode = 'VERIFICATION_FAILED' | 'TRUST_INVALID';
 
 /** Something that was checked does not hold. */
-export class VerifyError extends OtaBuildError {
+export class VerifyError extends OtaBuildError<VerifyCode> {
   readonly exit = 9;
-  declare readonly code: VerifyCode;
-  constructor(code: VerifyCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 export type FormatCode =
@@ -109,16 +84,12 @@ export type FormatCode =
   | 'CSV_OVERLAP';
 
 /** Bytes that are not what they should be. `where.offset` counts from the first byte of what was parsed. */
-export class FormatError extends OtaBuildError {
+export class FormatError extends OtaBuildError<FormatCode> {
   readonly exit = 11;
-  declare readonly code: FormatCode;
-  constructor(code: FormatCode, message: string, options?: ErrorOptions) {
-    super(code, message, options);
-  }
 }
 
 /** SIGINT or SIGTERM arrived: exit 130 or 143, nothing half-written is left. */
-export class InterruptedError extends OtaBuildError {
+export class InterruptedError extends OtaBuildError<'INTERRUPTED'> {
   readonly exit: 130 | 143;
   constructor(signal: 'SIGINT' | 'SIGTERM') {
     super('INTERRUPTED', `interrupted by ${signal}; nothing was written`);

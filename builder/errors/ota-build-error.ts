@@ -18,14 +18,14 @@ export type ErrorOptions = {
  * An error caused by what we were given, never by a bug of ours: everything thrown that is not one of these is exit 70.
  * `code` is a literal that scripts may rely on; `exit` is the exit code of the process (design.md, section 3).
  */
-export abstract class OtaBuildError extends Error {
+export abstract class OtaBuildError<Code extends string = string> extends Error {
   abstract readonly exit: number;
-  readonly code: string;
+  readonly code: Code;
   readonly hint?: string;
   readonly where?: Where;
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(code: string, message: string, options: ErrorOptions = {}) {
+  constructor(code: Code, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details ?? {};

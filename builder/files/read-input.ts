@@ -14,17 +14,27 @@ export async function readInput(path: string, what: string, limit = INPUT_LIMIT)
     try {
       const stat = await file.stat();
       if (stat.isDirectory()) {
-        throw new UsageError('INPUT_UNREADABLE', `${path} is a directory; ${what} was expected`, { where: { file: path } });
+        throw new UsageError('INPUT_UNREADABLE', `${path} is a directory; ${what} was expected`, {
+          where: { file: path },
+        });
       }
       if (!stat.isFile()) {
-        throw new UsageError('INPUT_UNREADABLE', `${path} is not a regular file; ${what} was expected`, {
-          where: { file: path },
-        });
+        throw new UsageError(
+          'INPUT_UNREADABLE',
+          `${path} is not a regular file; ${what} was expected`,
+          {
+            where: { file: path },
+          },
+        );
       }
       if (stat.size > limit) {
-        throw new FormatError('TOO_LARGE', `${path} has ${stat.size} bytes; ${what} has at most ${limit}`, {
-          where: { file: path },
-        });
+        throw new FormatError(
+          'TOO_LARGE',
+          `${path} has ${stat.size} bytes; ${what} has at most ${limit}`,
+          {
+            where: { file: path },
+          },
+        );
       }
       return await file.readFile();
     } finally {
@@ -39,16 +49,26 @@ function describeReadFailure(error: unknown, path: string, what: string): unknow
   const code = (error as NodeJS.ErrnoException).code;
   const where = { file: path };
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new UsageError('INPUT_MISSING', `${path} does not exist; ${what} was expected`, { where, cause: error });
-  }
-  if (code === 'EACCES' || code === 'EPERM') {
-    return new UsageError('INPUT_UNREADABLE', `${path} cannot be read: permission denied`, { where, cause: error });
-  }
-  if (code === 'EISDIR' || code === 'EIO' || code === 'ELOOP' || code === 'ENAMETOOLONG') {
-    return new UsageError('INPUT_UNREADABLE', `${path} cannot be read (${code}); ${what} was expected`, {
+    return new UsageError('INPUT_MISSING', `${path} does not exist; ${what} was expected`, {
       where,
       cause: error,
     });
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new UsageError('INPUT_UNREADABLE', `${path} cannot be read: permission denied`, {
+      where,
+      cause: error,
+    });
+  }
+  if (code === 'EISDIR' || code === 'EIO' || code === 'ELOOP' || code === 'ENAMETOOLONG') {
+    return new UsageError(
+      'INPUT_UNREADABLE',
+      `${path} cannot be read (${code}); ${what} was expected`,
+      {
+        where,
+        cause: error,
+      },
+    );
   }
   return error;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, renameSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import { describeWriteFailure } from './write-failure.ts';
@@ -28,7 +28,10 @@ export function requireFree(target: string, force: boolean): void {
  * that are missing. Left-overs that a killed run made for the same target are cleared first.
  * Throws UsageError when the file system refuses.
  */
-export async function createStagingDirectory(target: string, force: boolean): Promise<StagingDirectory> {
+export async function createStagingDirectory(
+  target: string,
+  force: boolean,
+): Promise<StagingDirectory> {
   const parent = dirname(target);
   const prefix = `.${basename(target)}.`;
   let path: string;
@@ -36,7 +39,8 @@ export async function createStagingDirectory(target: string, force: boolean): Pr
   try {
     createdParent = await mkdir(parent, { recursive: true });
     await clearLeftovers(target, parent, prefix);
-    path = await mkdtemp(join(parent, `${prefix}${process.pid}-`));
+    path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+    await mkdir(path);
   } catch (error) {
     throw describeWriteFailure(error, parent);
   }
@@ -90,7 +94,8 @@ async function clearLeftovers(target: string, parent: string, prefix: string): P
       continue;
     }
     const owner = /^(\d+)-/.exec(name.slice(prefix.length))?.[1];
-    if (owner !== undefined && !isAlive(Number(owner))) await rm(leftover, { recursive: true, force: true });
+    if (owner !== undefined && !isAlive(Number(owner)))
+      await rm(leftover, { recursive: true, force: true });
   }
 }
 

@@ -5,19 +5,37 @@ export function describeWriteFailure(error: unknown, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   const options = { where: { file: path }, cause: error };
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new UsageError('DISK_FULL', `${path} cannot be written: the disk is full; nothing was left behind`, {
-      ...options,
-      hint: 'Free some space, or choose another directory with --out.',
-    });
+    return new UsageError(
+      'DISK_FULL',
+      `${path} cannot be written: the disk is full; nothing was left behind`,
+      {
+        ...options,
+        hint: 'Free some space, or choose another directory with --out.',
+      },
+    );
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new UsageError('OUTPUT_DENIED', `${path} cannot be written: permission denied (${code})`, {
-      ...options,
-      hint: 'Choose a directory that you may write to.',
-    });
+    return new UsageError(
+      'OUTPUT_DENIED',
+      `${path} cannot be written: permission denied (${code})`,
+      {
+        ...options,
+        hint: 'Choose a directory that you may write to.',
+      },
+    );
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ELOOP' || code === 'ENAMETOOLONG' || code === 'EISDIR') {
-    return new UsageError('OUTPUT_DENIED', `${path} cannot be written: a part of that path is not what it should be (${code})`, options);
+  if (
+    code === 'ENOTDIR' ||
+    code === 'EEXIST' ||
+    code === 'ELOOP' ||
+    code === 'ENAMETOOLONG' ||
+    code === 'EISDIR'
+  ) {
+    return new UsageError(
+      'OUTPUT_DENIED',
+      `${path} cannot be written: a part of that path is not what it should be (${code})`,
+      options,
+    );
   }
   return error;
 }

@@ -13,8 +13,15 @@ export type WriteOptions = {
  * Writes a file so that a reader sees the old contents or the new, never a part: temporary file beside it, fsync,
  * rename. Throws UsageError when the file system refuses, and then leaves nothing behind.
  */
-export async function writeFileAtomically(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+export async function writeFileAtomically(
+  path: string,
+  bytes: Uint8Array,
+  options: WriteOptions = {},
+): Promise<void> {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`,
+  );
   try {
     await writeAndSync(temporary, bytes, options.mode ?? 0o644);
     if (options.exclusive === true) {

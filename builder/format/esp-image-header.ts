@@ -90,7 +90,10 @@ export function encodeImageHeader(header: ImageHeader): Buffer {
   bytes.writeUInt8(ESP_IMAGE_MAGIC, 0);
   bytes.writeUInt8(header.segmentCount, 1);
   bytes.writeUInt8(header.spiMode, 2);
-  bytes.writeUInt8((header.flashSizeCode << 4) | header.flashFrequencyCode, FLASH_SIZE_FREQUENCY_OFFSET);
+  bytes.writeUInt8(
+    (header.flashSizeCode << 4) | header.flashFrequencyCode,
+    FLASH_SIZE_FREQUENCY_OFFSET,
+  );
   bytes.writeUInt32LE(header.entryAddress, 4);
   bytes.writeUInt8(header.wpPin, 8);
   header.spiPinDrive.copy(bytes, 9, 0, 3);

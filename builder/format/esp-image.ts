@@ -36,7 +36,11 @@ export type EspImage = {
   readonly segments: readonly Segment[];
   /** Offset behind the last byte of segment data. */
   readonly dataEnd: number;
-  readonly checksum: { readonly offset: number; readonly stored: number; readonly computed: number };
+  readonly checksum: {
+    readonly offset: number;
+    readonly stored: number;
+    readonly computed: number;
+  };
   readonly digest?: { readonly offset: number; readonly stored: Buffer; readonly computed: Buffer };
   /** Bytes that belong to the image, checksum and digest included; what follows is not part of it. */
   readonly length: number;
@@ -80,12 +84,20 @@ function parseSegment(reader: ByteReader, position: number, index: number): Segm
   const length = reader.u32(position + 4);
   const where = { offset: reader.base + position + 4 };
   if (length % 4 !== 0) {
-    throw new FormatError('BAD_VALUE', `segment ${index} has length ${hex(length)}, which is not a multiple of 4`, {
-      where,
-    });
+    throw new FormatError(
+      'BAD_VALUE',
+      `segment ${index} has length ${hex(length)}, which is not a multiple of 4`,
+      {
+        where,
+      },
+    );
   }
   if (length >= SEGMENT_LENGTH_LIMIT) {
-    throw new FormatError('BAD_VALUE', `segment ${index} has length ${hex(length)}; the limit is 16 MiB`, { where });
+    throw new FormatError(
+      'BAD_VALUE',
+      `segment ${index} has length ${hex(length)}; the limit is 16 MiB`,
+      { where },
+    );
   }
   const dataOffset = position + SEGMENT_HEADER_SIZE;
   if (dataOffset + length > reader.length) {
@@ -142,9 +154,15 @@ export type ImageContents = {
  */
 export function encodeEspImage({ header, segments }: ImageContents): Buffer {
   if (segments.length < 1 || segments.length > MAX_SEGMENTS) {
-    throw new FormatError('TOO_MANY', `an image has 1 to ${MAX_SEGMENTS} segments, not ${segments.length}`);
+    throw new FormatError(
+      'TOO_MANY',
+      `an image has 1 to ${MAX_SEGMENTS} segments, not ${segments.length}`,
+    );
   }
-  const dataEnd = segments.reduce((end, { data }) => end + SEGMENT_HEADER_SIZE + data.length, IMAGE_HEADER_SIZE);
+  const dataEnd = segments.reduce(
+    (end, { data }) => end + SEGMENT_HEADER_SIZE + data.length,
+    IMAGE_HEADER_SIZE,
+  );
   const checksumOffset = dataEnd | 15;
   const bytes = Buffer.alloc(checksumOffset + 1 + (header.hashAppended ? DIGEST_LENGTH : 0));
   encodeImageHeader({ ...header, segmentCount: segments.length }).copy(bytes);
@@ -188,17 +206,26 @@ export function securePadEspImage(bytes: Uint8Array, pageSize: number): Buffer {
   const { header, segments, dataEnd, length } = image;
   if (length % pageSize === 0) return Buffer.from(bytes.subarray(0, length));
   if (!header.hashAppended) {
-    throw new FormatError('BAD_VALUE', 'the image has no SHA-256 appended, which secure padding needs', {
-      where: { offset: 23 },
-    });
+    throw new FormatError(
+      'BAD_VALUE',
+      'the image has no SHA-256 appended, which secure padding needs',
+      {
+        where: { offset: 23 },
+      },
+    );
   }
   if (segments.length === MAX_SEGMENTS) {
-    throw new FormatError('TOO_MANY', `the image has ${MAX_SEGMENTS} segments: no segment is left for secure padding`, {
-      where: { offset: 1 },
-    });
+    throw new FormatError(
+      'TOO_MANY',
+      `the image has ${MAX_SEGMENTS} segments: no segment is left for secure padding`,
+      {
+        where: { offset: 1 },
+      },
+    );
   }
   const tail = DIGEST_LENGTH + 16;
-  const padding = alignUp(dataEnd + SEGMENT_HEADER_SIZE + tail, pageSize) - tail - dataEnd - SEGMENT_HEADER_SIZE;
+  const padding =
+    alignUp(dataEnd + SEGMENT_HEADER_SIZE + tail, pageSize) - tail - dataEnd - SEGMENT_HEADER_SIZE;
   return encodeEspImage({
     header,
     segments: [

@@ -17,8 +17,17 @@ export const V1_SIGNATURE_SIZE = 68;
 export type Trailer =
   | { readonly kind: 'none' }
   | { readonly kind: 'erased'; readonly length: number }
-  | { readonly kind: 'signature-v2'; readonly offset: number; readonly end: number; readonly erasedAfter: number }
-  | { readonly kind: 'misplaced-signature-v2'; readonly offset: number; readonly expectedOffset: number }
+  | {
+      readonly kind: 'signature-v2';
+      readonly offset: number;
+      readonly end: number;
+      readonly erasedAfter: number;
+    }
+  | {
+      readonly kind: 'misplaced-signature-v2';
+      readonly offset: number;
+      readonly expectedOffset: number;
+    }
   | { readonly kind: 'signature-v1'; readonly offset: number; readonly end: number }
   | { readonly kind: 'unknown'; readonly offset: number };
 
@@ -38,7 +47,12 @@ export function classifyTrailer(bytes: Uint8Array, imageLength: number): Trailer
     if (firstForeign === sectorOffset && holdsV2Sector(reader, sectorOffset)) {
       const end = sectorOffset + SECTOR_SIZE;
       if (isFilledWith(reader.bytes.subarray(end), 0xff)) {
-        return { kind: 'signature-v2', offset: sectorOffset, end, erasedAfter: reader.length - end };
+        return {
+          kind: 'signature-v2',
+          offset: sectorOffset,
+          end,
+          erasedAfter: reader.length - end,
+        };
       }
       const next = firstNotErased(reader.bytes, end) ?? end;
       if (next % SECTOR_SIZE === 0 && holdsV2Sector(reader, next)) {
@@ -56,9 +70,13 @@ export function classifyTrailer(bytes: Uint8Array, imageLength: number): Trailer
 
 function classifyUnaligned(reader: ByteReader, imageLength: number, firstForeign: number): Trailer {
   const end = imageLength + V1_SIGNATURE_SIZE;
-  const isV1 = reader.length >= end && reader.u32(imageLength) === 0 && !isFilledWith(reader.slice(imageLength, V1_SIGNATURE_SIZE), 0);
+  const isV1 =
+    reader.length >= end &&
+    reader.u32(imageLength) === 0 &&
+    !isFilledWith(reader.slice(imageLength, V1_SIGNATURE_SIZE), 0);
   // `espsecure sign-data --version 1` leaves the file there; a secure-padded one is filled up to the flash page.
-  if (isV1 && isPadding(reader.bytes.subarray(end))) return { kind: 'signature-v1', offset: imageLength, end };
+  if (isV1 && isPadding(reader.bytes.subarray(end)))
+    return { kind: 'signature-v1', offset: imageLength, end };
   return { kind: 'unknown', offset: firstForeign };
 }
 
@@ -67,10 +85,14 @@ function isPadding(bytes: Uint8Array): boolean {
 }
 
 function holdsV2Sector(reader: ByteReader, offset: number): boolean {
-  return reader.length >= offset + SECTOR_SIZE && looksLikeSignatureSector(reader.slice(offset, SECTOR_SIZE));
+  return (
+    reader.length >= offset + SECTOR_SIZE &&
+    looksLikeSignatureSector(reader.slice(offset, SECTOR_SIZE))
+  );
 }
 
 function firstNotErased(bytes: Buffer, from: number): number | undefined {
-  for (let offset = from; offset < bytes.length; offset++) if (bytes[offset] !== 0xff) return offset;
+  for (let offset = from; offset < bytes.length; offset++)
+    if (bytes[offset] !== 0xff) return offset;
   return undefined;
 }

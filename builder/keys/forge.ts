@@ -1,7 +1,11 @@
 import forge from 'node-forge';
 
 /** One PEM block: its label (`RSA PRIVATE KEY`), whether a passphrase guards it, and its DER contents. */
-export type PemBlock = { readonly label: string; readonly encrypted: boolean; readonly der: Buffer };
+export type PemBlock = {
+  readonly label: string;
+  readonly encrypted: boolean;
+  readonly der: Buffer;
+};
 
 /**
  * The PEM blocks of a text, read by node-forge. Undefined when there is none or one is malformed: forge's own words
@@ -11,7 +15,9 @@ export function readPem(text: string): readonly PemBlock[] | undefined {
   try {
     return forge.pem.decode(text).map(({ type, procType, body }) => ({
       label: type,
-      encrypted: type === 'ENCRYPTED PRIVATE KEY' || (procType as { type?: string } | null)?.type === 'ENCRYPTED',
+      encrypted:
+        type === 'ENCRYPTED PRIVATE KEY' ||
+        (procType as { type?: string } | null)?.type === 'ENCRYPTED',
       der: Buffer.from(body, 'latin1'),
     }));
   } catch {
@@ -24,7 +30,11 @@ export function readPem(text: string): readonly PemBlock[] | undefined {
  * beside OpenSSL's. `modulus` and `signature` are big-endian, `digest` is the SHA-256 of what was signed. Never throws:
  * forge throws on some malformed signatures, which only means that they are invalid.
  */
-export function forgeVerifiesPss(key: { modulus: Buffer; exponent: number }, digest: Buffer, signature: Buffer): boolean {
+export function forgeVerifiesPss(
+  key: { modulus: Buffer; exponent: number },
+  digest: Buffer,
+  signature: Buffer,
+): boolean {
   const { BigInteger } = forge.jsbn;
   const publicKey = forge.pki.setRsaPublicKey(
     new BigInteger(key.modulus.toString('hex'), 16),
@@ -46,10 +56,13 @@ export function forgeVerifiesPss(key: { modulus: Buffer; exponent: number }, dig
 export function ecdsaToDer(signature: Buffer): Buffer {
   const { asn1 } = forge;
   const half = signature.length / 2;
-  const integers = [signature.subarray(0, half), signature.subarray(half)].map((number) =>
-    asn1.create(asn1.Class.UNIVERSAL, asn1.Type.INTEGER, false, minimalInteger(number).toString('latin1')),
-  );
-  const sequence = asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, integers);
+  const { INTEGER, SEQUENCE } = asn1.Type;
+  const integer = (number: Buffer): forge.asn1.Asn1 =>
+    asn1.create(asn1.Class.UNIVERSAL, INTEGER, false, minimalInteger(number).toString('latin1'));
+  const sequence = asn1.create(asn1.Class.UNIVERSAL, SEQUENCE, true, [
+    integer(signature.subarray(0, half)),
+    integer(signature.subarray(half)),
+  ]);
   return Buffer.from(asn1.toDer(sequence).getBytes(), 'latin1');
 }
 

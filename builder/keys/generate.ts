@@ -9,14 +9,17 @@ const generate = promisify(generateKeyPair);
 export type GeneratedKey = { readonly privatePem: string; readonly publicPem: string };
 
 /** Makes a key pair for a scheme with OpenSSL's generator. RSA takes about half a second. */
-export async function generateKey(scheme: SignatureScheme, options: { readonly development: boolean }): Promise<GeneratedKey> {
+export async function generateKey(
+  scheme: SignatureScheme,
+  options: { readonly development: boolean },
+): Promise<GeneratedKey> {
   const { privateKey, publicKey } =
     scheme === 'rsa3072'
       ? await generate('rsa', { modulusLength: 3072, publicExponent: 65537 })
       : await generate('ec', { namedCurve: SIGNATURE_SCHEMES[scheme].curve });
   const mark = options.development ? `${DEVELOPMENT_MARK}\n` : '';
   return {
-    privatePem: mark + privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    publicPem: mark + publicKey.export({ type: 'spki', format: 'pem' }),
+    privatePem: `${mark}${privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()}`,
+    publicPem: `${mark}${publicKey.export({ type: 'spki', format: 'pem' }).toString()}`,
   };
 }

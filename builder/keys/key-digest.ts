@@ -11,9 +11,14 @@ import { readPublicKey } from './public-key.ts';
  * The eFuse digest (32 bytes) of a public or private key file in PEM. `name` is the file as messages show it.
  * Throws SigningError for what is not such a key, UsageError when the file cannot be read.
  */
-export async function readKeyDigest(path: string, name: string): Promise<{ readonly digest: Buffer; readonly scheme: SignatureScheme }> {
+export async function readKeyDigest(
+  path: string,
+  name: string,
+): Promise<{ readonly digest: Buffer; readonly scheme: SignatureScheme }> {
   const text = (await readInput(path, 'a key in PEM', 64 * 1024)).toString('utf8');
-  const isPublic = readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') === true;
+  const isPublic =
+    readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') ===
+    true;
   const fields = isPublic ? publicFields(text, name) : parsePrivateKey(text, name).fields;
   return { digest: keyDigest(fields), scheme: fields.scheme };
 }

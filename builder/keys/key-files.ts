@@ -10,13 +10,20 @@ import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { generateKey } from './generate.ts';
 
 /** Where a new key pair went, and the digest (hex) that eFuse would hold. */
-export type KeyFiles = { readonly privateFile: string; readonly publicFile: string; readonly digest: string };
+export type KeyFiles = {
+  readonly privateFile: string;
+  readonly publicFile: string;
+  readonly digest: string;
+};
 
 /**
  * Makes a key pair and writes both halves: `release.pem` (0600) and `release.pub.pem`. Throws SigningError when either
  * file is there already, UsageError when the folder cannot be written; then neither is left.
  */
-export async function createKeyFiles(privateFile: string, scheme: SignatureScheme): Promise<KeyFiles> {
+export async function createKeyFiles(
+  privateFile: string,
+  scheme: SignatureScheme,
+): Promise<KeyFiles> {
   const publicFile = privateFile.replace(/(\.pem)?$/, '.pub.pem');
   for (const file of [privateFile, publicFile]) refuseExisting(file);
   try {
@@ -32,12 +39,20 @@ export async function createKeyFiles(privateFile: string, scheme: SignatureSchem
     await rm(privateFile, { force: true });
     throw error;
   }
-  return { privateFile, publicFile, digest: keyDigestOfPublicKey(createPublicKey(publicPem)).toString('hex') };
+  return {
+    privateFile,
+    publicFile,
+    digest: keyDigestOfPublicKey(createPublicKey(publicPem)).toString('hex'),
+  };
 }
 
 function refuseExisting(file: string): void {
   if (!existsSync(file)) return;
-  throw new SigningError('KEY_EXISTS', `${file} exists already and was kept: a key that is overwritten is lost for every device that trusts it`, {
-    where: { file },
-  });
+  throw new SigningError(
+    'KEY_EXISTS',
+    `${file} exists already and was kept: a key that is overwritten is lost for every device that trusts it`,
+    {
+      where: { file },
+    },
+  );
 }

@@ -27,16 +27,27 @@ export async function openSigner(reference: string, options: OpenOptions): Promi
   if (reference.startsWith('env:')) return openEnvironmentKey(reference, options);
   const scheme = /^([a-z][a-z0-9]+):/.exec(reference)?.[1];
   if (scheme !== undefined && scheme !== 'file') {
-    throw new SigningError('KEY_REFERENCE', `'${reference}' is not a key reference that this version can open`, {
-      hint: 'Use a PEM file (PATH or file:PATH), env:NAME or dev.',
-    });
+    throw new SigningError(
+      'KEY_REFERENCE',
+      `'${reference}' is not a key reference that this version can open`,
+      {
+        hint: 'Use a PEM file (PATH or file:PATH), env:NAME or dev.',
+      },
+    );
   }
   return openKeyFile(reference, options);
 }
 
-async function openDevelopmentKey({ projectDirectory, scheme, note }: OpenOptions): Promise<Signer> {
+async function openDevelopmentKey({
+  projectDirectory,
+  scheme,
+  note,
+}: OpenOptions): Promise<Signer> {
   const { pem, made, path } = await developmentKey(projectDirectory, scheme);
-  if (made) note(`made a development key, ${relative(projectDirectory, path)}: good for trying out, never for a release`);
+  if (made)
+    note(
+      `made a development key, ${relative(projectDirectory, path)}: good for trying out, never for a release`,
+    );
   return pemSigner(pem, 'dev', { development: true });
 }
 
@@ -44,7 +55,10 @@ function openEnvironmentKey(reference: string, { environment }: OpenOptions): Si
   const name = reference.slice('env:'.length);
   const pem = environment[name];
   if (pem === undefined || pem.trim() === '') {
-    throw new SigningError('KEY_MISSING', `the environment variable ${name} is not set; it should hold a private key in PEM`);
+    throw new SigningError(
+      'KEY_MISSING',
+      `the environment variable ${name} is not set; it should hold a private key in PEM`,
+    );
   }
   return pemSigner(pem, reference, { development: false });
 }
@@ -54,7 +68,10 @@ async function openKeyFile(reference: string, options: OpenOptions): Promise<Sig
   const pem = await readKeyFile(path, reference);
   const mode = (await stat(path)).mode & 0o777;
   if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
-    options.warn('KEY_PERMISSIONS', `${reference} can be read by others (mode ${mode.toString(8)}): chmod 600 ${reference}`);
+    options.warn(
+      'KEY_PERMISSIONS',
+      `${reference} can be read by others (mode ${mode.toString(8)}): chmod 600 ${reference}`,
+    );
   }
   const folder = resolve(developmentKeyPath(options.projectDirectory, options.scheme), '..');
   return pemSigner(pem, reference, { development: path.startsWith(folder + sep) });

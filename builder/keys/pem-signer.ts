@@ -10,7 +10,11 @@ import type { Signer } from './signer.ts';
  * A signer from a private key in PEM. Every signature is checked before it is handed out: RSA by node-forge, ECDSA by
  * node:crypto. Throws SigningError for a text that is not such a key.
  */
-export function pemSigner(text: string, reference: string, options: { readonly development: boolean }): Signer {
+export function pemSigner(
+  text: string,
+  reference: string,
+  options: { readonly development: boolean },
+): Signer {
   const privateKey = parsePrivateKey(text, reference);
   return {
     reference,
@@ -34,5 +38,8 @@ function signChecked({ key, fields }: PrivateKey, contents: Uint8Array, referenc
       ? forgeVerifiesPss(fields, createHash(hash).update(contents).digest(), signature)
       : verify(hash, contents, { ...keyOptions, key: createPublicKey(key) }, signature);
   if (holds) return signature;
-  throw new SigningError('SIGNATURE_SELF_CHECK', `${reference} made a signature that does not verify; nothing was signed`);
+  throw new SigningError(
+    'SIGNATURE_SELF_CHECK',
+    `${reference} made a signature that does not verify; nothing was signed`,
+  );
 }

@@ -14,7 +14,11 @@ const DER_TYPES: Readonly<Record<string, 'pkcs1' | 'pkcs8' | 'sec1'>> = {
 export const DEVELOPMENT_MARK = 'ota-build development key: not for releases';
 
 /** A private key that Secure Boot V2 has a scheme for. */
-export type PrivateKey = { readonly key: KeyObject; readonly fields: PublicKeyFields; readonly development: boolean };
+export type PrivateKey = {
+  readonly key: KeyObject;
+  readonly fields: PublicKeyFields;
+  readonly development: boolean;
+};
 
 /**
  * Reads a private key in PEM: PKCS#1, SEC1 or PKCS#8. `name` is the key's reference as messages show it. Throws
@@ -23,9 +27,13 @@ export type PrivateKey = { readonly key: KeyObject; readonly fields: PublicKeyFi
 export function parsePrivateKey(text: string, name: string): PrivateKey {
   const blocks = readPem(text);
   if (blocks === undefined || blocks.length === 0) {
-    throw new SigningError('KEY_UNREADABLE', `${name} is not a key in PEM: no complete -----BEGIN … -----END block was found`, {
-      hint: 'Make one with: ota-build keys generate FILE',
-    });
+    throw new SigningError(
+      'KEY_UNREADABLE',
+      `${name} is not a key in PEM: no complete -----BEGIN … -----END block was found`,
+      {
+        hint: 'Make one with: ota-build keys generate FILE',
+      },
+    );
   }
   // `openssl ecparam -genkey` puts the curve's parameters before the key.
   const block = blocks.find(({ label }) => label !== 'EC PARAMETERS') ?? blocks[0];
@@ -42,18 +50,28 @@ function openBlock(block: PemBlock, name: string): KeyObject {
     });
   }
   if (block.encrypted) {
-    throw new SigningError('KEY_LOCKED', `${name} is guarded by a passphrase, which this version cannot ask for`, {
-      hint: 'Keep the decrypted key in a CI secret and name it with --key env:NAME.',
-    });
+    throw new SigningError(
+      'KEY_LOCKED',
+      `${name} is guarded by a passphrase, which this version cannot ask for`,
+      {
+        hint: 'Keep the decrypted key in a CI secret and name it with --key env:NAME.',
+      },
+    );
   }
   const type = DER_TYPES[block.label];
   if (type === undefined) {
-    throw new SigningError('KEY_WRONG_TYPE', `${name} holds a PEM block '${block.label}'; a private key was expected`);
+    throw new SigningError(
+      'KEY_WRONG_TYPE',
+      `${name} holds a PEM block '${block.label}'; a private key was expected`,
+    );
   }
   try {
     return createPrivateKey({ key: block.der, format: 'der', type });
   } catch {
-    throw new SigningError('KEY_UNREADABLE', `${name} is damaged: its ${block.label} block cannot be decoded`);
+    throw new SigningError(
+      'KEY_UNREADABLE',
+      `${name} is damaged: its ${block.label} block cannot be decoded`,
+    );
   }
 }
 

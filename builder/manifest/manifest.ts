@@ -1,7 +1,11 @@
 import { z } from '../schema/schema.ts';
 
 const bytes = (what: string) => z.number().int().nonnegative().max(0xffffffff).describe(what);
-const sha256 = (what: string) => z.string().regex(/^[0-9a-f]{64}$/).describe(what);
+const sha256 = (what: string) =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe(what);
 const fileName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/)
@@ -37,7 +41,10 @@ export const manifestSchema = z
         file: z.string().describe('Name of the firmware file that was repackaged.'),
         sha256: sha256('SHA-256 of that file.'),
         container: z.enum(['app', 'bootloader-first', 'merged']),
-        partition: z.string().optional().describe('Partition of that file that the app was taken from.'),
+        partition: z
+          .string()
+          .optional()
+          .describe('Partition of that file that the app was taken from.'),
         micropython: z
           .strictObject({
             version: z.string(),
@@ -82,7 +89,9 @@ export const manifestSchema = z
         keys: z
           .array(
             z.strictObject({
-              digest: sha256('SHA-256 of the public key as eFuse holds it (espsecure digest-sbv2-public-key).'),
+              digest: sha256(
+                'SHA-256 of the public key as eFuse holds it (espsecure digest-sbv2-public-key).',
+              ),
               role: z.enum(['image']),
               development: z.boolean().optional(),
             }),

@@ -10,6 +10,10 @@ export const FLASHER_ARGS = 'flasher_args.json';
 export const FLASH_ARGS = 'flash_args';
 
 /** Files that are named after the release: `stem` is `<BOARD>[-<VARIANT>]-<version>`. */
-export function stemFiles(stem: string): { readonly firmware: string; readonly app: string; readonly zip: string } {
+export function stemFiles(stem: string): {
+  readonly firmware: string;
+  readonly app: string;
+  readonly zip: string;
+} {
   return { firmware: `${stem}.bin`, app: `${stem}.app-bin`, zip: `${stem}.zip` };
 }

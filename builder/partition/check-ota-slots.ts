@@ -3,7 +3,12 @@ import type { Partition } from '../format/partition-table.ts';
 import { APP_TYPE, isOtadata, otaSlotIndex } from '../format/partition-types.ts';
 import type { PartitionIssue } from './check-partitions.ts';
 
-type Slot = { readonly name: string; readonly size: number; readonly slot: number; readonly index: number };
+type Slot = {
+  readonly name: string;
+  readonly size: number;
+  readonly slot: number;
+  readonly index: number;
+};
 
 /**
  * Rules that no peer checks. The bootloader counts rows of OTA slots, the app counts subtypes from ota_0 on: they only
@@ -15,17 +20,26 @@ export function checkOtaSlots(partitions: readonly Partition[]): PartitionIssue[
     return slot === undefined ? [] : [{ name, size, slot, index }];
   });
   const hasOtadata = partitions.some(isOtadata);
-  return [...checkNumbers(slots), ...checkPresence(partitions, slots, hasOtadata), ...checkSizes(slots)];
+  return [
+    ...checkNumbers(slots),
+    ...checkPresence(partitions, slots, hasOtadata),
+    ...checkSizes(slots),
+  ];
 }
 
 function checkNumbers(slots: readonly Slot[]): PartitionIssue[] {
   const issues: PartitionIssue[] = [];
   for (const [position, { name, slot, index }] of slots.entries()) {
     const twin = slots.slice(0, position).find((other) => other.slot === slot);
-    if (twin !== undefined) issues.push(error(`'${twin.name}' and '${name}' are both slot ota_${slot}`, twin.index, index));
+    if (twin !== undefined)
+      issues.push(
+        error(`'${twin.name}' and '${name}' are both slot ota_${slot}`, twin.index, index),
+      );
   }
   const numbers = new Set(slots.map(({ slot }) => slot));
-  const missing = [...numbers].sort((a, b) => a - b).find((number, position) => number !== position);
+  const missing = [...numbers]
+    .sort((a, b) => a - b)
+    .find((number, position) => number !== position);
   if (missing === undefined) return issues;
   const after = slots.find(({ slot }) => slot === missing);
   const gap = [...Array(missing).keys()].find((number) => !numbers.has(number)) ?? 0;
@@ -38,16 +52,30 @@ function checkNumbers(slots: readonly Slot[]): PartitionIssue[] {
   return issues;
 }
 
-function checkPresence(partitions: readonly Partition[], slots: readonly Slot[], hasOtadata: boolean): PartitionIssue[] {
+function checkPresence(
+  partitions: readonly Partition[],
+  slots: readonly Slot[],
+  hasOtadata: boolean,
+): PartitionIssue[] {
   if (!partitions.some(({ type }) => type === APP_TYPE)) {
     return [error('there is no app partition: nothing could boot')];
   }
   const rows = slots.map(({ index }) => index);
   if (slots.length > 0 && !hasOtadata) {
-    return [error('there are OTA slots, but no otadata partition: no update would ever be started', ...rows)];
+    return [
+      error(
+        'there are OTA slots, but no otadata partition: no update would ever be started',
+        ...rows,
+      ),
+    ];
   }
   if (hasOtadata && slots.length < 2) {
-    return [error(`there is otadata, but ${slots.length === 0 ? 'no OTA slot' : 'only one OTA slot'}: an update needs two`, ...rows)];
+    return [
+      error(
+        `there is otadata, but ${slots.length === 0 ? 'no OTA slot' : 'only one OTA slot'}: an update needs two`,
+        ...rows,
+      ),
+    ];
   }
   return [];
 }

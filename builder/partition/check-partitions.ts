@@ -38,7 +38,10 @@ const REACHABLE = 0x1000000;
  * sizes of 0, tables that cannot boot. Returns every issue, worst and first rows first.
  * Sources: ESP-IDF gen_esp32part.py (verify); bootloader_utility.c and esp_ota_ops.c for the OTA slots.
  */
-export function checkPartitions(partitions: readonly Partition[], options: CheckOptions): readonly PartitionIssue[] {
+export function checkPartitions(
+  partitions: readonly Partition[],
+  options: CheckOptions,
+): readonly PartitionIssue[] {
   return [
     ...partitions.flatMap((partition, index) => checkRow(partition, index)),
     ...checkNames(partitions),
@@ -55,17 +58,32 @@ function checkRow(partition: Partition, index: number): PartitionIssue[] {
   const alignment = offsetAlignment(type);
   if (name === '') wrong(`the partition at ${hex(offset)} has no name`);
   if (offset % alignment !== 0) {
-    wrong(`'${name}' starts at ${hex(offset)}; partitions of this type start at a multiple of ${hex(alignment)}`);
+    wrong(
+      `'${name}' starts at ${hex(offset)}; partitions of this type start at a multiple of ${hex(alignment)}`,
+    );
   }
   if (size === 0) wrong(`'${name}' has size 0`);
   if (type === APP_TYPE && size % SECTOR_SIZE !== 0) {
-    wrong(`'${name}' has size ${hex(size)}; the size of an app partition is a multiple of ${hex(SECTOR_SIZE)}`);
+    wrong(
+      `'${name}' has size ${hex(size)}; the size of an app partition is a multiple of ${hex(SECTOR_SIZE)}`,
+    );
   } else if (size % SECTOR_SIZE !== 0) {
-    issues.push(warning(`'${name}' has size ${hex(size)}: flash is erased in units of ${hex(SECTOR_SIZE)}`, index));
+    issues.push(
+      warning(
+        `'${name}' has size ${hex(size)}: flash is erased in units of ${hex(SECTOR_SIZE)}`,
+        index,
+      ),
+    );
   }
-  if (type === APP_TYPE && size > REACHABLE) wrong(`'${name}' has ${hex(size)} bytes; an app partition has at most 16 MiB`);
+  if (type === APP_TYPE && size > REACHABLE)
+    wrong(`'${name}' has ${hex(size)} bytes; an app partition has at most 16 MiB`);
   if (type > 0x03 && type < 0x40) {
-    issues.push(warning(`'${name}' has type ${hex(type)}, which Espressif keeps for itself; own types are 0x40 to 0xfe`, index));
+    issues.push(
+      warning(
+        `'${name}' has type ${hex(type)}, which Espressif keeps for itself; own types are 0x40 to 0xfe`,
+        index,
+      ),
+    );
   }
   if (typeKeywords().has(name.toLowerCase()) && typeKeywords().get(name.toLowerCase()) !== type) {
     issues.push(warning(`'${name}' is named like another partition type`, index));
@@ -82,7 +100,12 @@ function checkReadonly(partition: Partition, index: number): PartitionIssue[] {
   const isNvs = partition.subtype === 0x02;
   if (isNvs && !partition.readonly && partition.size < NVS_READ_WRITE_MINIMUM) {
     const least = hex(NVS_READ_WRITE_MINIMUM);
-    return [invalid(`'${partition.name}' has ${hex(partition.size)} bytes: NVS needs ${least}, or the flag readonly`, index)];
+    return [
+      invalid(
+        `'${partition.name}' has ${hex(partition.size)} bytes: NVS needs ${least}, or the flag readonly`,
+        index,
+      ),
+    ];
   }
   return [];
 }
@@ -94,18 +117,29 @@ function checkNames(partitions: readonly Partition[]): PartitionIssue[] {
   });
 }
 
-function checkPlaces(partitions: readonly Partition[], { tableOffset, flashSize }: CheckOptions): PartitionIssue[] {
+function checkPlaces(
+  partitions: readonly Partition[],
+  { tableOffset, flashSize }: CheckOptions,
+): PartitionIssue[] {
   const issues: PartitionIssue[] = [];
   const tableEnd = tableOffset + SECTOR_SIZE;
   const inOrder = partitions
     .map((partition, index) => ({ ...partition, index }))
-    .filter(({ type, subtype }) => !(subtype === 0 && (type === BOOTLOADER_TYPE || type === PARTITION_TABLE_TYPE)))
+    .filter(
+      ({ type, subtype }) =>
+        !(subtype === 0 && (type === BOOTLOADER_TYPE || type === PARTITION_TABLE_TYPE)),
+    )
     .sort((a, b) => a.offset - b.offset);
   let previous: (typeof inOrder)[number] | undefined;
   for (const partition of inOrder) {
     const { name, offset, size, index } = partition;
     if (offset < tableEnd) {
-      issues.push(invalid(`'${name}' starts at ${hex(offset)}; the partition table occupies flash up to ${hex(tableEnd)}`, index));
+      issues.push(
+        invalid(
+          `'${name}' starts at ${hex(offset)}; the partition table occupies flash up to ${hex(tableEnd)}`,
+          index,
+        ),
+      );
     }
     if (previous !== undefined && offset < previous.offset + previous.size) {
       issues.push({
@@ -115,16 +149,27 @@ function checkPlaces(partitions: readonly Partition[], { tableOffset, flashSize 
         rows: [previous.index, index],
       });
     }
-    if (flashSize !== undefined && offset + size > flashSize) issues.push(beyondFlash(partition, flashSize, index));
+    if (flashSize !== undefined && offset + size > flashSize)
+      issues.push(beyondFlash(partition, flashSize, index));
     if (partition.type === APP_TYPE && offset + size > REACHABLE) {
-      issues.push(warning(`'${name}' ends at ${hex(offset + size)}: beyond 16 MiB only chips with 32-bit flash mapping boot it`, index));
+      issues.push(
+        warning(
+          `'${name}' ends at ${hex(offset + size)}: beyond 16 MiB only chips with 32-bit flash mapping boot it`,
+          index,
+        ),
+      );
     }
-    if (previous === undefined || offset + size > previous.offset + previous.size) previous = partition;
+    if (previous === undefined || offset + size > previous.offset + previous.size)
+      previous = partition;
   }
   return issues;
 }
 
-function beyondFlash({ name, offset, size }: Partition, flashSize: number, index: number): PartitionIssue {
+function beyondFlash(
+  { name, offset, size }: Partition,
+  flashSize: number,
+  index: number,
+): PartitionIssue {
   const end = offset + size;
   return {
     severity: 'error',
@@ -135,13 +180,26 @@ function beyondFlash({ name, offset, size }: Partition, flashSize: number, index
 }
 
 function checkOtadata(partitions: readonly Partition[]): PartitionIssue[] {
-  const all = partitions.flatMap((partition, index) => (isOtadata(partition) ? [{ ...partition, index }] : []));
+  const all = partitions.flatMap((partition, index) =>
+    isOtadata(partition) ? [{ ...partition, index }] : [],
+  );
   const [first, second] = all;
   if (first !== undefined && second !== undefined) {
-    return [invalid(`'${first.name}' and '${second.name}' are both otadata; there is one at most`, first.index, second.index)];
+    return [
+      invalid(
+        `'${first.name}' and '${second.name}' are both otadata; there is one at most`,
+        first.index,
+        second.index,
+      ),
+    ];
   }
   if (first !== undefined && first.size !== OTADATA_SIZE) {
-    return [invalid(`'${first.name}' (otadata) has ${hex(first.size)} bytes; exactly ${hex(OTADATA_SIZE)} are needed`, first.index)];
+    return [
+      invalid(
+        `'${first.name}' (otadata) has ${hex(first.size)} bytes; exactly ${hex(OTADATA_SIZE)} are needed`,
+        first.index,
+      ),
+    ];
   }
   return [];
 }

@@ -6,8 +6,13 @@ import { SECTOR_SIZE } from '../format/image-trailer.ts';
 import type { Partition } from '../format/partition-table.ts';
 
 /** Bytes that an app needs in its slot: with signing, secure padding and the signature sector are counted. */
-export function sizeInSlot(app: Buffer, signing: { readonly pageSize: number } | undefined): number {
-  return signing === undefined ? app.length : signedSize(securePadEspImage(app, signing.pageSize).length);
+export function sizeInSlot(
+  app: Buffer,
+  signing: { readonly pageSize: number } | undefined,
+): number {
+  return signing === undefined
+    ? app.length
+    : signedSize(securePadEspImage(app, signing.pageSize).length);
 }
 
 /** Bytes of an image with its Secure Boot V2 signature sector behind it. */
@@ -16,24 +21,37 @@ export function signedSize(imageLength: number): number {
 }
 
 /** Throws LayoutError that names the slots and the shortfall when an app does not fit every OTA slot. */
-export function requireFit(size: number, slots: readonly Partition[], options: { readonly signed: boolean; readonly layout: string }): void {
+export function requireFit(
+  size: number,
+  slots: readonly Partition[],
+  options: { readonly signed: boolean; readonly layout: string },
+): void {
   const tooSmall = slots.filter((slot) => slot.size < size);
   if (tooSmall.length === 0) return;
   const short = tooSmall
-    .map((slot) => `slot '${slot.name}' has ${hex(slot.size)}, ${hex(size - slot.size)} (${size - slot.size} bytes) too few`)
+    .map(
+      (slot) =>
+        `slot '${slot.name}' has ${hex(slot.size)}, ${hex(size - slot.size)} (${size - slot.size} bytes) too few`,
+    )
     .join('; ');
   throw new LayoutError(
     'IMAGE_TOO_BIG',
     `the app needs ${hex(size)} bytes${options.signed ? ' with secure padding and signature' : ''}: ${short}`,
     {
       hint: `Choose a layout with larger slots than '${options.layout}' (--layout); devices that are in the field keep the table they have.`,
-      details: { needed: size, slots: tooSmall.map(({ name, size: has }) => ({ name, size: has })) },
+      details: {
+        needed: size,
+        slots: tooSmall.map(({ name, size: has }) => ({ name, size: has })),
+      },
     },
   );
 }
 
 /** Throws LayoutError when a bootloader reaches into the partition table. */
-export function requireBootloaderFit(size: number, options: { readonly offset: number; readonly tableOffset: number; readonly signed: boolean }): void {
+export function requireBootloaderFit(
+  size: number,
+  options: { readonly offset: number; readonly tableOffset: number; readonly signed: boolean },
+): void {
   const { offset, tableOffset, signed } = options;
   const end = offset + size;
   if (end <= tableOffset) return;
@@ -41,6 +59,8 @@ export function requireBootloaderFit(size: number, options: { readonly offset: n
     'BOOTLOADER_TOO_BIG',
     `the bootloader needs ${hex(size)} bytes${signed ? ' with its signature' : ''} from ${hex(offset)} on, ` +
       `but the partition table starts at ${hex(tableOffset)}: ${hex(end - tableOffset)} bytes too few`,
-    { hint: 'The firmware has to be built with a higher CONFIG_PARTITION_TABLE_OFFSET, and the profile to say the same.' },
+    {
+      hint: 'The firmware has to be built with a higher CONFIG_PARTITION_TABLE_OFFSET, and the profile to say the same.',
+    },
   );
 }

@@ -1,5 +1,11 @@
 import type { Chip } from '../chip/chip.ts';
-import { flashFrequencyName, flashModeName, flashSizeByCode, flashSizeByName, type FlashSize } from '../chip/flash-settings.ts';
+import {
+  flashFrequencyName,
+  flashModeName,
+  flashSizeByCode,
+  flashSizeByName,
+  type FlashSize,
+} from '../chip/flash-settings.ts';
 import { LayoutError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { FLASH_SIZE_FREQUENCY_OFFSET } from '../format/esp-image-header.ts';
@@ -14,8 +20,14 @@ export function flashSettingsOf(image: Uint8Array, chip: Chip): FlashSettings {
   const frequency = flashFrequencyName(chip, header.flashFrequencyCode);
   const size = flashSizeByCode(header.flashSizeCode);
   if (mode === undefined || frequency === undefined || size === undefined) {
-    const code = mode === undefined ? `flash mode ${header.spiMode}` : `flash size and frequency ${hex(image[FLASH_SIZE_FREQUENCY_OFFSET] ?? 0, 2)}`;
-    throw new LayoutError('FLASH_SIZE', `the image header has ${code}, which ${chip.title} does not know`);
+    const code =
+      mode === undefined
+        ? `flash mode ${header.spiMode}`
+        : `flash size and frequency ${hex(image[FLASH_SIZE_FREQUENCY_OFFSET] ?? 0, 2)}`;
+    throw new LayoutError(
+      'FLASH_SIZE',
+      `the image header has ${code}, which ${chip.title} does not know`,
+    );
   }
   // Two names for one code (ESP32-C6): the first is what esptool writes.
   return { mode, frequency: frequency.split('/')[0] ?? frequency, size };
@@ -44,5 +56,8 @@ export function withFlashSize(bootloader: Bootloader, size: FlashSize): Bootload
 export function requireFlashSize(name: string): FlashSize {
   const size = flashSizeByName(name);
   if (size !== undefined) return size;
-  throw new LayoutError('FLASH_SIZE', `'${name}' is not a flash size; expected 1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB, 128MB or keep`);
+  throw new LayoutError(
+    'FLASH_SIZE',
+    `'${name}' is not a flash size; expected 1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB, 128MB or keep`,
+  );
 }

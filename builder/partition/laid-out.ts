@@ -3,7 +3,11 @@ import type { Partition } from '../format/partition-table.ts';
 import type { Stamped } from '../stamp/stamped.ts';
 
 /** Flash parameters as the bootloader header has them: ESP-IDF's words, for flasher_args.json. */
-export type FlashSettings = { readonly mode: string; readonly frequency: string; readonly size: FlashSize };
+export type FlashSettings = {
+  readonly mode: string;
+  readonly frequency: string;
+  readonly size: FlashSize;
+};
 
 /** Where everything lies in flash. */
 export type Layout = {

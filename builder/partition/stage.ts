@@ -21,7 +21,7 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     const { plan, chip, description } = stamped;
     const bootloader = resizedBootloader(context, stamped);
     const flash = settings(stamped, bootloader);
-    const partitions = plan.layout.partitions.map(({ line: _line, ...partition }) => partition);
+    const partitions = plan.layout.partitions.map(({ line, ...partition }) => partition);
     requireSoundTable(context, plan, flash.size.bytes);
     const [first, ...others] = partitions.filter(isOtaSlot).sort((a, b) => a.subtype - b.subtype);
     const otadataPartition = partitions.find(isOtadata);
@@ -35,9 +35,17 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     if (bootloader !== undefined) {
       const signed = plan.signing?.bootloader === true;
       const size = signed ? signedSize(bootloader.bytes.length) : bootloader.bytes.length;
-      requireBootloaderFit(size, { offset: bootloader.offset, tableOffset: plan.partitionTableOffset, signed });
+      requireBootloaderFit(size, {
+        offset: bootloader.offset,
+        tableOffset: plan.partitionTableOffset,
+        signed,
+      });
     }
-    for (const { code, message } of filesystemWarning(partitions, stamped.source.micropython?.version, flash.size.bytes)) {
+    for (const { code, message } of filesystemWarning(
+      partitions,
+      stamped.source.micropython?.version,
+      flash.size.bytes,
+    )) {
       context.warn(code, message);
     }
     const layout = {
@@ -49,16 +57,25 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
       slots,
       flash,
     };
-    return Promise.resolve({ ...stamped, ...(bootloader === undefined ? {} : { bootloader }), layout });
+    return Promise.resolve({
+      ...stamped,
+      ...(bootloader === undefined ? {} : { bootloader }),
+      layout,
+    });
   },
 };
 
-function resizedBootloader(context: Context, { plan, bootloader, chip }: Stamped): Stamped['bootloader'] {
+function resizedBootloader(
+  context: Context,
+  { plan, bootloader, chip }: Stamped,
+): Stamped['bootloader'] {
   if (bootloader === undefined || plan.flash.size === 'keep') return bootloader;
   const before = flashSettingsOf(bootloader.bytes, chip).size;
   const resized = withFlashSize(bootloader, requireFlashSize(plan.flash.size));
   if (resized !== bootloader) {
-    context.note(`the bootloader's header said ${before.name} of flash; it now says ${plan.flash.size}, as the profile does`);
+    context.note(
+      `the bootloader's header said ${before.name} of flash; it now says ${plan.flash.size}, as the profile does`,
+    );
   }
   return resized;
 }
@@ -70,8 +87,15 @@ function settings(stamped: Stamped, bootloader: Stamped['bootloader']): LaidOut[
   return size === 'keep' ? found : { ...found, size: requireFlashSize(size) };
 }
 
-function requireSoundTable(context: Context, { layout, partitionTableOffset }: Plan, flashSize: number): void {
-  const issues = checkPartitions(layout.partitions, { tableOffset: partitionTableOffset, flashSize });
+function requireSoundTable(
+  context: Context,
+  { layout, partitionTableOffset }: Plan,
+  flashSize: number,
+): void {
+  const issues = checkPartitions(layout.partitions, {
+    tableOffset: partitionTableOffset,
+    flashSize,
+  });
   for (const issue of issues) {
     if (issue.severity === 'warning') context.warn('PARTITION_UNWISE', locate(layout, issue));
   }
@@ -82,18 +106,26 @@ function requireSoundTable(context: Context, { layout, partitionTableOffset }: P
   const line = layout.partitions[first.rows.at(-1) ?? 0]?.line;
   throw new LayoutError(code, errors.map((issue) => locate(layout, issue)).join('\n'), {
     where: { file: layout.file, ...(line === undefined ? {} : { line }) },
-    ...(code === 'FLASH_SIZE' ? { hint: 'Choose a smaller layout, or a larger flash with --flash-size or in the profile.' } : {}),
+    ...(code === 'FLASH_SIZE'
+      ? { hint: 'Choose a smaller layout, or a larger flash with --flash-size or in the profile.' }
+      : {}),
   });
 }
 
 function locate({ file, partitions }: Plan['layout'], { rows, message }: PartitionIssue): string {
-  const lines = [...new Set(rows.map((row) => partitions[row]?.line))].filter((line) => line !== undefined);
+  const lines = [...new Set(rows.map((row) => partitions[row]?.line))].filter(
+    (line) => line !== undefined,
+  );
   return lines.length === 0 ? `${file}: ${message}` : `${file}:${lines.join(' and ')}: ${message}`;
 }
 
 function noOtaSlots({ layout }: Plan): LayoutError {
-  return new LayoutError('PARTITION_INVALID', `${layout.file}: the layout has no OTA slots and otadata: it could never be updated`, {
-    where: { file: layout.file },
-    hint: 'An OTA layout has otadata (data, ota, 0x2000) and at least ota_0 and ota_1.',
-  });
+  return new LayoutError(
+    'PARTITION_INVALID',
+    `${layout.file}: the layout has no OTA slots and otadata: it could never be updated`,
+    {
+      where: { file: layout.file },
+      hint: 'An OTA layout has otadata (data, ota, 0x2000) and at least ota_0 and ota_1.',
+    },
+  );
 }

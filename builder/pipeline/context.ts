@@ -6,8 +6,18 @@ export type Warning = { readonly code: string; readonly message: string };
 /** What a run tells whoever renders it. Stages never print. */
 export type RunEvent =
   | { readonly kind: 'stage-started'; readonly key: string; readonly title: string }
-  | { readonly kind: 'stage-finished'; readonly key: string; readonly title: string; readonly durationMs: number }
-  | { readonly kind: 'stage-skipped'; readonly key: string; readonly title: string; readonly reason: string }
+  | {
+      readonly kind: 'stage-finished';
+      readonly key: string;
+      readonly title: string;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'stage-skipped';
+      readonly key: string;
+      readonly title: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'note'; readonly message: string }
   | ({ readonly kind: 'warning' } & Warning);
 
@@ -40,7 +50,8 @@ export class Context {
   }
 
   warn(code: string, message: string): void {
-    if (this.warnings.some((warning) => warning.code === code && warning.message === message)) return;
+    if (this.warnings.some((warning) => warning.code === code && warning.message === message))
+      return;
     this.warnings.push({ code, message });
     this.emit({ kind: 'warning', code, message });
   }
@@ -58,6 +69,8 @@ export class Context {
   /** Throws InterruptedError once SIGINT or SIGTERM has arrived; called wherever stopping is safe. */
   throwIfInterrupted(): void {
     if (!this.signal.aborted) return;
-    throw this.signal.reason instanceof InterruptedError ? this.signal.reason : new InterruptedError('SIGINT');
+    throw this.signal.reason instanceof InterruptedError
+      ? this.signal.reason
+      : new InterruptedError('SIGINT');
   }
 }

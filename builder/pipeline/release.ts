@@ -11,13 +11,11 @@ import { line, type Line } from './stage.ts';
 
 /** What a release is, from plan to directory: the table of contents of this program. */
 export function releaseLine(output: OutputOptions): Line<Plan, Bundle> {
-  return (
-    line(compileStage) // firmware: app, bootloader, and what is known of them
-      .next(stampStage) // version, project name, secure_version and time into the app
-      .next(partitionStage) // partition table, initial otadata, and proof that all fits
-      .next(signStage) // secure padding and signature sector
-      .next(writeStage(output)) // the parts on disk, aside
-      .next(verifyStage) // read back, and checked as the chip would
-      .next(bundleStage) // manifest, checksums, zip, a last check; then into place
-  );
+  return line(compileStage) // firmware: app, bootloader, and what is known of them
+    .next(stampStage) // version, project name, secure_version and time into the app
+    .next(partitionStage) // partition table, initial otadata, and proof that all fits
+    .next(signStage) // secure padding and signature sector
+    .next(writeStage(output)) // the parts on disk, aside
+    .next(verifyStage) // read back, and checked as the chip would
+    .next(bundleStage); // manifest, checksums, zip, a last check; then into place
 }

@@ -15,7 +15,8 @@ export async function runLine<Out>(
   { stopBefore }: RunOptions = {},
 ): Promise<unknown> {
   const stages = line.stages as readonly Stage<unknown, unknown>[];
-  for (const stage of stages) await stage.preflight?.(context, plan, { dryRun: stopBefore !== undefined });
+  for (const stage of stages)
+    await stage.preflight?.(context, plan, { dryRun: stopBefore !== undefined });
   let value: unknown = plan;
   for (const stage of stages) {
     if (stage.key === stopBefore) break;
@@ -25,7 +26,11 @@ export async function runLine<Out>(
   return value;
 }
 
-async function runStage(context: Context, stage: Stage<unknown, unknown>, input: unknown): Promise<unknown> {
+async function runStage(
+  context: Context,
+  stage: Stage<unknown, unknown>,
+  input: unknown,
+): Promise<unknown> {
   const { key, title } = stage;
   const skipped = stage.skip?.(input);
   if (skipped !== undefined) {

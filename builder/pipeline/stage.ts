@@ -7,7 +7,11 @@ export type Stage<In, Out> = {
   /** Present participle, as in "signing the app". */
   readonly title: string;
   /** Cheap refusals before any work is done. Must leave nothing behind when `dryRun` is set. */
-  readonly preflight?: (context: Context, plan: Plan, options: { readonly dryRun: boolean }) => Promise<void>;
+  readonly preflight?: (
+    context: Context,
+    plan: Plan,
+    options: { readonly dryRun: boolean },
+  ) => Promise<void>;
   /** Says why there is nothing to do for this input, and what comes out all the same. */
   readonly skip?: (input: In) => { readonly reason: string; readonly output: Out } | undefined;
   readonly run: (context: Context, input: In) => Promise<Out>;

@@ -37,5 +37,8 @@ export function checkSecureVersion(secureVersion: number, chip: Chip): number {
 /** Throws UsageError when a variant could not be part of a file name. */
 export function checkVariant(variant: string | undefined): string | undefined {
   if (variant === undefined || /^[A-Za-z0-9_]{1,32}$/.test(variant)) return variant;
-  throw new UsageError('USAGE', `variant '${variant}' is not a name: expected letters, digits and _`);
+  throw new UsageError(
+    'USAGE',
+    `variant '${variant}' is not a name: expected letters, digits and _`,
+  );
 }

@@ -5,10 +5,14 @@ import { runTool } from '../process/run-tool.ts';
  * `-dirty` when tracked files differ. Undefined where there is no git, no repository or no tag.
  */
 export async function gitVersion(projectDirectory: string): Promise<string | undefined> {
-  const { ok, stdout } = await runTool('git', ['describe', '--tags', '--match', 'v[0-9]*', '--dirty'], {
-    directory: projectDirectory,
-    timeoutMs: 10_000,
-  });
+  const { ok, stdout } = await runTool(
+    'git',
+    ['describe', '--tags', '--match', 'v[0-9]*', '--dirty'],
+    {
+      directory: projectDirectory,
+      timeoutMs: 10_000,
+    },
+  );
   const described = stdout.trim();
   return ok && described !== '' ? described.replace(/^v/, '') : undefined;
 }

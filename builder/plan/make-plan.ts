@@ -35,11 +35,16 @@ export type VersionReader = (firmware: Buffer) => string | undefined;
  * Resolves profile, flags, git and firmware into a plan. Reads, never writes. Throws ProfileError, LayoutError or
  * UsageError for what cannot become a release.
  */
-export async function makePlan(request: PlanRequest, versionInFirmware: VersionReader): Promise<Plan> {
+export async function makePlan(
+  request: PlanRequest,
+  versionInFirmware: VersionReader,
+): Promise<Plan> {
   const loaded = await loadProfile({
     projectDirectory: request.projectDirectory,
     ...(request.board === undefined ? {} : { board: request.board }),
-    ...(request.profile === undefined ? {} : { file: resolve(request.projectDirectory, request.profile) }),
+    ...(request.profile === undefined
+      ? {}
+      : { file: resolve(request.projectDirectory, request.profile) }),
   });
   const { profile, chip, file } = loaded;
   const variant = checkVariant(request.variant);
@@ -68,7 +73,12 @@ export async function makePlan(request: PlanRequest, versionInFirmware: VersionR
     projectName: request.projectName ?? profile.projectName,
     secureVersion,
     createdAt: sourceDate(request.environment).toISOString().replace('.000Z', 'Z'),
-    source: { kind: 'prebuilt', file: source.file, size: source.bytes.length, sha256: sha256(source.bytes) },
+    source: {
+      kind: 'prebuilt',
+      file: source.file,
+      size: source.bytes.length,
+      sha256: sha256(source.bytes),
+    },
     flash: { size: request.flashSize ?? profile.flash.size },
     partitionTableOffset: profile.partitions.tableOffset,
     layout,
@@ -80,9 +90,13 @@ export async function makePlan(request: PlanRequest, versionInFirmware: VersionR
 async function readSource(request: PlanRequest): Promise<{ file: string; bytes: Buffer }> {
   const { firmware, projectDirectory } = request;
   if (firmware === undefined) {
-    throw new ProfileError('NOT_AVAILABLE', 'this version of ota-build does not compile MicroPython yet', {
-      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
-    });
+    throw new ProfileError(
+      'NOT_AVAILABLE',
+      'this version of ota-build does not compile MicroPython yet',
+      {
+        hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
+      },
+    );
   }
   const path = resolve(projectDirectory, firmware);
   const bytes = await readInput(path, 'a firmware image');
@@ -104,7 +118,8 @@ function signingOf(
       `${from}: ${chip.title} cannot verify ${scheme ?? 'any scheme'}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
     );
   }
-  const keys = request.keys.length > 0 ? [...request.keys] : (profile.signing?.keys ?? defaultKeys(request));
+  const keys =
+    request.keys.length > 0 ? [...request.keys] : (profile.signing?.keys ?? defaultKeys(request));
   if (keys.length > chip.secureBootV2.keySlots) {
     throw new SigningError(
       'KEY_COUNT',
@@ -124,9 +139,13 @@ function defaultKeys(request: PlanRequest): string[] {
 }
 
 function noVersion(): never {
-  throw new ProfileError('VERSION_INVALID', 'no version was named, and neither git nor the firmware has one', {
-    hint: 'Use --app-version, or tag the commit (v1.2.3).',
-  });
+  throw new ProfileError(
+    'VERSION_INVALID',
+    'no version was named, and neither git nor the firmware has one',
+    {
+      hint: 'Use --app-version, or tag the commit (v1.2.3).',
+    },
+  );
 }
 
 function sha256(bytes: Uint8Array): string {

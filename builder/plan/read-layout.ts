@@ -4,7 +4,11 @@ import type { Chip } from '../chip/chip.ts';
 import { FormatError, LayoutError } from '../errors/families.ts';
 import { findInProject, listInProject } from '../files/project-lookup.ts';
 import { readInput } from '../files/read-input.ts';
-import { parsePartitionCsv, placePartitions, type PlacedPartition } from '../format/partition-csv.ts';
+import {
+  parsePartitionCsv,
+  placePartitions,
+  type PlacedPartition,
+} from '../format/partition-csv.ts';
 import { shortPath } from '../profile/load-profile.ts';
 import type { Plan } from './plan.ts';
 
@@ -35,16 +39,27 @@ export async function readLayout(request: LayoutRequest): Promise<Plan['layout']
   };
 }
 
-function place(bytes: Buffer, file: string, { tableOffset, chip }: LayoutRequest): readonly PlacedPartition[] {
+function place(
+  bytes: Buffer,
+  file: string,
+  { tableOffset, chip }: LayoutRequest,
+): readonly PlacedPartition[] {
   try {
-    return placePartitions(parsePartitionCsv(bytes), { tableOffset, primaryBootloaderOffset: chip.bootloaderOffset });
+    return placePartitions(parsePartitionCsv(bytes), {
+      tableOffset,
+      primaryBootloaderOffset: chip.bootloaderOffset,
+    });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const line = error.where?.line;
     throw new LayoutError(
       error.code === 'CSV_OVERLAP' ? 'PARTITION_OVERLAP' : 'PARTITION_CSV',
       `${file}${line === undefined ? '' : `:${line}`}: ${error.message}`,
-      { where: { ...error.where, file }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) },
+      {
+        where: { ...error.where, file },
+        cause: error,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      },
     );
   }
 }

@@ -12,7 +12,10 @@ export function sourceDate(environment: Readonly<Record<string, string | undefin
   if (value === undefined || value === '') return new Date(Math.floor(Date.now() / 1000) * 1000);
   const seconds = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
   if (!(seconds <= LAST_SECOND)) {
-    throw new ProfileError('SOURCE_DATE_INVALID', `SOURCE_DATE_EPOCH is '${value}'; expected seconds since 1970, such as 1717311095`);
+    throw new ProfileError(
+      'SOURCE_DATE_INVALID',
+      `SOURCE_DATE_EPOCH is '${value}'; expected seconds since 1970, such as 1717311095`,
+    );
   }
   return new Date(seconds * 1000);
 }

@@ -2,14 +2,18 @@ import { distance } from 'fastest-levenshtein';
 import { relative } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { CHIPS, findChipByName } from '../chip/registry.ts';
-import { ProfileError } from '../errors/families.ts';
+import { ProfileError, UsageError } from '../errors/families.ts';
 import { findInProject, listInProject } from '../files/project-lookup.ts';
 import { readInput } from '../files/read-input.ts';
 import { parseYamlFile } from '../schema/yaml-file.ts';
 import { profileSchema, type Profile } from './profile.ts';
 
 /** A profile, the chip that it names, and the file that it came from as messages show it. */
-export type LoadedProfile = { readonly profile: Profile; readonly chip: Chip; readonly file: string };
+export type LoadedProfile = {
+  readonly profile: Profile;
+  readonly chip: Chip;
+  readonly file: string;
+};
 
 const PROFILE_LIMIT = 1024 * 1024;
 
@@ -40,34 +44,47 @@ export async function loadProfile(request: ProfileRequest): Promise<LoadedProfil
     );
   }
   if (request.board !== undefined && profile.board !== request.board) {
-    throw new ProfileError('PROFILE_INVALID', `${file} is the profile of ${profile.board}, not of ${request.board}`, {
-      where: { file },
-      hint: `Use --board ${profile.board}, or the profile of ${request.board}.`,
-    });
+    throw new ProfileError(
+      'PROFILE_INVALID',
+      `${file} is the profile of ${profile.board}, not of ${request.board}`,
+      {
+        where: { file },
+        hint: `Use --board ${profile.board}, or the profile of ${request.board}.`,
+      },
+    );
   }
   return { profile, chip, file };
 }
 
 async function findProfile(projectDirectory: string, board: string | undefined): Promise<string> {
   if (board === undefined) {
-    throw new ProfileError('BOARD_UNKNOWN', 'no board was named', {
+    throw new UsageError('USAGE', 'no board was named', {
       hint: `Use --board with one of ${(await listInProject(projectDirectory, 'profiles', '.yaml')).join(', ')}.`,
     });
   }
   const isPlainName = /^[A-Za-z0-9_]{1,64}$/.test(board);
-  const found = isPlainName ? await findInProject(projectDirectory, 'profiles', `${board}.yaml`) : undefined;
+  const found = isPlainName
+    ? await findInProject(projectDirectory, 'profiles', `${board}.yaml`)
+    : undefined;
   if (found !== undefined) return found.path;
   const known = await listInProject(projectDirectory, 'profiles', '.yaml');
-  throw new ProfileError('BOARD_UNKNOWN', `there is no profile for board '${board}'${nearest(board, known)}`, {
-    hint: `Known boards: ${known.join(', ')}. Another board needs a profiles/${isPlainName ? board : 'BOARD'}.yaml, or --profile FILE.`,
-    details: { known },
-  });
+  throw new ProfileError(
+    'BOARD_UNKNOWN',
+    `there is no profile for board '${board}'${nearest(board, known)}`,
+    {
+      hint: `Known boards: ${known.join(', ')}. Another board needs a profiles/${isPlainName ? board : 'BOARD'}.yaml, or --profile FILE.`,
+      details: { known },
+    },
+  );
 }
 
 function nearest(board: string, known: readonly string[]): string {
   const wanted = board.toUpperCase().replaceAll('-', '_');
   const near = known
-    .map((name) => ({ name, edits: Math.min(distance(wanted, name), distance(`ESP32_GENERIC_${wanted}`, name)) }))
+    .map((name) => ({
+      name,
+      edits: Math.min(distance(wanted, name), distance(`ESP32_GENERIC_${wanted}`, name)),
+    }))
     .filter(({ name, edits }) => edits <= 3 || name.includes(wanted))
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 3)

@@ -5,7 +5,10 @@ const text = (what: string) => z.string(`expected ${what}`);
 /** A board's profile as its YAML file holds it. Unknown keys are refused. */
 export const profileSchema = z.strictObject({
   schema: z.literal(1, 'expected 1, the version of this format'),
-  board: text("the board's name").regex(/^[A-Za-z0-9_]{1,64}$/, 'expected letters, digits and _ only'),
+  board: text("the board's name").regex(
+    /^[A-Za-z0-9_]{1,64}$/,
+    'expected letters, digits and _ only',
+  ),
   description: text('a sentence').optional(),
   chip: text('a chip, such as esp32c3'),
   projectName: text('the name in the app description').default('micropython'),

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type Document, type Node, type Pair } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+  type Pair,
+} from 'yaml';
 import type { ErrorOptions } from '../errors/ota-build-error.ts';
 import { checkSchema, type SchemaIssue, type z } from './schema.ts';
 
@@ -9,13 +19,25 @@ export type MakeError = (message: string, options: ErrorOptions) => Error;
  * Parses YAML 1.2 text and checks it against a schema. Every error names `file`, line, column and what was expected;
  * duplicate keys, aliases and anything that is not plain data are refused. Throws what `makeError` returns.
  */
-export function parseYamlFile<T>(file: string, text: string, schema: z.ZodType<T>, makeError: MakeError): T {
+export function parseYamlFile<T>(
+  file: string,
+  text: string,
+  schema: z.ZodType<T>,
+  makeError: MakeError,
+): T {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, strict: true, uniqueKeys: true, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    strict: true,
+    uniqueKeys: true,
+    prettyErrors: false,
+  });
   const syntax = document.errors[0] ?? document.warnings[0];
   if (syntax !== undefined) {
     const { line, col } = lines.linePos(syntax.pos[0]);
-    throw makeError(`${file}:${line}:${col}: ${syntax.message}`, { where: { file, line, column: col } });
+    throw makeError(`${file}:${line}:${col}: ${syntax.message}`, {
+      where: { file, line, column: col },
+    });
   }
   refuseAliases(file, document, lines, makeError);
   const result = checkSchema(schema, document.toJS({ maxAliasCount: 0 }));
@@ -24,14 +46,22 @@ export function parseYamlFile<T>(file: string, text: string, schema: z.ZodType<T
   const [first] = problems;
   throw makeError(
     problems
-      .map(({ issue, line, column }) => `${file}:${line}:${column}: ${[...issue.path].join('.') || 'the file'}: ${issue.message}`)
+      .map(
+        ({ issue, line, column }) =>
+          `${file}:${line}:${column}: ${[...issue.path].join('.') || 'the file'}: ${issue.message}`,
+      )
       .join('\n'),
     { where: { file, line: first?.line ?? 1, column: first?.column ?? 1 } },
   );
 }
 
 /** An alias can make a small file expand without bound; no file of ours needs one. */
-function refuseAliases(file: string, document: Document, lines: LineCounter, makeError: MakeError): void {
+function refuseAliases(
+  file: string,
+  document: Document,
+  lines: LineCounter,
+  makeError: MakeError,
+): void {
   visit(document, (_, node) => {
     if (!isAlias(node)) return;
     const { line, col } = lines.linePos(node.range?.[0] ?? 0);
@@ -41,11 +71,16 @@ function refuseAliases(file: string, document: Document, lines: LineCounter, mak
   });
 }
 
-function placeOf(document: Document, issue: SchemaIssue, lines: LineCounter): { line: number; column: number } {
+function placeOf(
+  document: Document,
+  issue: SchemaIssue,
+  lines: LineCounter,
+): { line: number; column: number } {
   const isUnknownKey = issue.message === 'unknown key';
   for (let depth = issue.path.length; depth >= 0; depth--) {
     const path = issue.path.slice(0, depth);
-    const offset = isUnknownKey && depth > 0 ? keyOffset(document, path) : valueOffset(document, path);
+    const offset =
+      isUnknownKey && depth > 0 ? keyOffset(document, path) : valueOffset(document, path);
     if (offset !== undefined) {
       const { line, col } = lines.linePos(offset);
       return { line, column: col };
@@ -55,7 +90,8 @@ function placeOf(document: Document, issue: SchemaIssue, lines: LineCounter): { 
 }
 
 function valueOffset(document: Document, path: readonly (string | number)[]): number | undefined {
-  const node = path.length === 0 ? document.contents : (document.getIn(path, true) as Node | undefined);
+  const node =
+    path.length === 0 ? document.contents : (document.getIn(path, true) as Node | undefined);
   return node?.range?.[0];
 }
 

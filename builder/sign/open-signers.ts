@@ -18,20 +18,30 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
       projectDirectory: context.projectDirectory,
       environment: context.environment,
       scheme: signing.scheme,
-      note: (message) => { context.note(message); },
-      warn: (code, message) => { context.warn(code, message); },
+      note: (message) => {
+        context.note(message);
+      },
+      warn: (code, message) => {
+        context.warn(code, message);
+      },
     });
     requireScheme(signer, plan);
     const twin = signers.find(({ digest }) => digest.equals(signer.digest));
     if (twin !== undefined) {
-      throw new SigningError('KEY_DUPLICATE', `${twin.reference} and ${reference} are the same key (digest ${signer.digest.toString('hex')})`);
+      throw new SigningError(
+        'KEY_DUPLICATE',
+        `${twin.reference} and ${reference} are the same key (digest ${signer.digest.toString('hex')})`,
+      );
     }
     signers.push(signer);
   }
   return signers;
 }
 
-function requireScheme({ scheme, reference }: Signer, { signing, chip: chipName, board }: Plan): void {
+function requireScheme(
+  { scheme, reference }: Signer,
+  { signing, chip: chipName, board }: Plan,
+): void {
   if (signing === null || scheme === signing.scheme) return;
   const chip = findChipByName(chipName);
   const possible = chip?.secureBootV2.schemes ?? [];
@@ -42,7 +52,11 @@ function requireScheme({ scheme, reference }: Signer, { signing, chip: chipName,
       { hint: `Make a key for it with: ota-build keys generate FILE --scheme ${signing.scheme}` },
     );
   }
-  throw new SigningError('SCHEME_MISMATCH', `${reference} is an ${scheme} key, but the plan for ${board} signs with ${signing.scheme}`, {
-    hint: `Name a ${signing.scheme} key, or choose the other with --scheme ${scheme} if the devices were built for it.`,
-  });
+  throw new SigningError(
+    'SCHEME_MISMATCH',
+    `${reference} is an ${scheme} key, but the plan for ${board} signs with ${signing.scheme}`,
+    {
+      hint: `Name a ${signing.scheme} key, or choose the other with --scheme ${scheme} if the devices were built for it.`,
+    },
+  );
 }

@@ -12,7 +12,8 @@ import type { Signer } from '../keys/signer.ts';
 
 export type SignOptions = {
   /** Pads an app so that every byte the MMU maps is signed; a bootloader is not mapped. */
-  readonly secureBoot: { readonly kind: 'app'; readonly pageSize: number } | { readonly kind: 'bootloader' };
+  readonly secureBoot:
+    { readonly kind: 'app'; readonly pageSize: number } | { readonly kind: 'bootloader' };
   readonly signers: readonly Signer[];
 };
 
@@ -22,7 +23,10 @@ export type SignOptions = {
  * become part of what is signed. Throws SigningError or FormatError.
  * Source: ESP-IDF, "Secure Boot v2", Signature Block Format.
  */
-export async function signImage(bytes: Buffer, { secureBoot, signers }: SignOptions): Promise<Buffer> {
+export async function signImage(
+  bytes: Buffer,
+  { secureBoot, signers }: SignOptions,
+): Promise<Buffer> {
   requireUnsigned(bytes);
   const padded = secureBoot.kind === 'app' ? securePadEspImage(bytes, secureBoot.pageSize) : bytes;
   const contents = Buffer.alloc(alignUp(padded.length, SECTOR_SIZE), 0xff);
@@ -52,5 +56,9 @@ async function makeBlock(contents: Buffer, signer: Signer): Promise<SignatureBlo
   const signature = await signer.sign(contents);
   if (fields.scheme === 'rsa3072') return { ...fields, imageDigest, signature };
   const half = signature.length / 2;
-  return { ...fields, imageDigest, signature: { r: signature.subarray(0, half), s: signature.subarray(half) } };
+  return {
+    ...fields,
+    imageDigest,
+    signature: { r: signature.subarray(0, half), s: signature.subarray(half) },
+  };
 }

@@ -36,17 +36,26 @@ export const signStage: Stage<LaidOut, Signed> = {
   run: async (context, laidOut) => {
     const { plan, chip, description, layout, bootloader } = laidOut;
     const signers = opened.get(plan) ?? [];
-    if (signers.length === 0) throw new SigningError('KEY_MISSING', 'the plan is signed, but no key was opened');
+    if (signers.length === 0)
+      throw new SigningError('KEY_MISSING', 'the plan is signed, but no key was opened');
     announce(context, signers);
     const pageSize = mmuPageSize(chip, description.mmuPageSizeLog2, layout.flash.size.bytes);
     const app = await signImage(laidOut.app, { secureBoot: { kind: 'app', pageSize }, signers });
-    if (bootloader === undefined || plan.signing?.bootloader !== true) return { ...laidOut, app, signers };
+    if (bootloader === undefined || plan.signing?.bootloader !== true)
+      return { ...laidOut, app, signers };
     if (bootloader.signed) {
-      throw new SigningError('IMAGE_NOT_SIGNABLE', 'the firmware brings a signed bootloader, and the profile asks to sign it', {
-        hint: 'Set signing.bootloader to false to keep its signature.',
-      });
+      throw new SigningError(
+        'IMAGE_NOT_SIGNABLE',
+        'the firmware brings a signed bootloader, and the profile asks to sign it',
+        {
+          hint: 'Set signing.bootloader to false to keep its signature.',
+        },
+      );
     }
-    const bytes = await signImage(bootloader.bytes, { secureBoot: { kind: 'bootloader' }, signers });
+    const bytes = await signImage(bootloader.bytes, {
+      secureBoot: { kind: 'bootloader' },
+      signers,
+    });
     return { ...laidOut, app, bootloader: { ...bootloader, bytes, signed: true }, signers };
   },
 };
@@ -54,6 +63,10 @@ export const signStage: Stage<LaidOut, Signed> = {
 function announce(context: Context, signers: readonly Signer[]): void {
   for (const { reference, scheme, digest, development } of signers) {
     context.note(`signing with ${reference} (${scheme}), key digest ${digest.toString('hex')}`);
-    if (development) context.warn('DEVELOPMENT_KEY', `${reference} is a development key: this release is for trying out, publish refuses it`);
+    if (development)
+      context.warn(
+        'DEVELOPMENT_KEY',
+        `${reference} is a development key: this release is for trying out, publish refuses it`,
+      );
   }
 }

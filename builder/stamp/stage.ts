@@ -10,7 +10,12 @@ export const stampStage: Stage<Compiled, Stamped> = {
   title: 'stamping the app description',
   run: (context, compiled) => {
     const { version, projectName, secureVersion, createdAt } = compiled.plan;
-    const app = stampApp(compiled.app, { version, projectName, secureVersion, builtAt: new Date(createdAt) });
+    const app = stampApp(compiled.app, {
+      version,
+      projectName,
+      secureVersion,
+      builtAt: new Date(createdAt),
+    });
     const description = parseAppDescription(
       app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
       APP_DESC_OFFSET,

@@ -4,7 +4,12 @@ import { mmuPageSize } from '../chip/mmu-page.ts';
 import { flashSizeByCode } from '../chip/flash-settings.ts';
 import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
-import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription, type AppDescription } from '../format/app-desc.ts';
+import {
+  APP_DESC_OFFSET,
+  APP_DESC_SIZE,
+  parseAppDescription,
+  type AppDescription,
+} from '../format/app-desc.ts';
 import type { EspImage } from '../format/esp-image.ts';
 import { errorFinding, warningFinding, type Finding } from './finding.ts';
 import { checkImage, type CheckedImage, type ImageOptions } from './image.ts';
@@ -37,7 +42,11 @@ export function checkAppImage(bytes: Buffer, options: AppImageOptions): CheckedA
     ...checkSecurePadding(checked, pageSize, options.file),
     ...checkSlot(bytes.length, options),
   ];
-  return { ...checked, findings: [...checked.findings, ...more], ...(description === undefined ? {} : { description }) };
+  return {
+    ...checked,
+    findings: [...checked.findings, ...more],
+    ...(description === undefined ? {} : { description }),
+  };
 }
 
 function readDescription(
@@ -52,7 +61,9 @@ function readDescription(
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const message = `no usable app description: ${error.message}; a bootloader or a full-flash image is not an app`;
-    return { findings: [errorFinding('IMAGE_DESCRIPTION', message, { file, offset: APP_DESC_OFFSET })] };
+    return {
+      findings: [errorFinding('IMAGE_DESCRIPTION', message, { file, offset: APP_DESC_OFFSET })],
+    };
   }
 }
 
@@ -61,21 +72,42 @@ function checkDescription(description: AppDescription, chip: Chip, file: string)
   const place = { file, offset: APP_DESC_OFFSET };
   if (description.secureVersion > chip.secureVersionBits) {
     findings.push(
-      errorFinding('IMAGE_SECURE_VERSION', `secure_version is ${description.secureVersion}; ${chip.title} has ${chip.secureVersionBits} eFuse bits for it`, place),
+      errorFinding(
+        'IMAGE_SECURE_VERSION',
+        `secure_version is ${description.secureVersion}; ${chip.title} has ${chip.secureVersionBits} eFuse bits for it`,
+        place,
+      ),
     );
   }
   const { minEfuseBlockRevisionFull: min, maxEfuseBlockRevisionFull: max } = description;
   if (chip.checksEfuseBlockRevision && max !== 0 && max !== 0xffff && min > max) {
-    findings.push(errorFinding('IMAGE_REVISION', `asks for an eFuse block revision of at least ${min} and at most ${max}: no chip has that`, place));
+    findings.push(
+      errorFinding(
+        'IMAGE_REVISION',
+        `asks for an eFuse block revision of at least ${min} and at most ${max}: no chip has that`,
+        place,
+      ),
+    );
   }
   const page = description.mmuPageSizeLog2;
   if (page !== 0 && !chip.mmuPageSizes.includes(2 ** page)) {
-    findings.push(errorFinding('IMAGE_DESCRIPTION', `was built for MMU pages of 2^${page} bytes, which ${chip.title} does not have`, place));
+    findings.push(
+      errorFinding(
+        'IMAGE_DESCRIPTION',
+        `was built for MMU pages of 2^${page} bytes, which ${chip.title} does not have`,
+        place,
+      ),
+    );
   }
   return findings;
 }
 
-function checkSegments({ segments }: EspImage, chip: Chip, pageSize: number, file: string): Finding[] {
+function checkSegments(
+  { segments }: EspImage,
+  chip: Chip,
+  pageSize: number,
+  file: string,
+): Finding[] {
   const findings: Finding[] = [];
   for (const { index, loadAddress, dataOffset, length } of segments) {
     const place = { file, offset: dataOffset };
@@ -84,7 +116,13 @@ function checkSegments({ segments }: EspImage, chip: Chip, pageSize: number, fil
     const endKinds = memoryKindsAt(chip, loadAddress + length - 1);
     if (kinds.length === 0 || endKinds.length === 0) {
       const range = `${hex(loadAddress, 8)} to ${hex(loadAddress + length, 8)}`;
-      findings.push(errorFinding('IMAGE_SEGMENT', `segment ${index} loads to ${range}, where ${chip.title} has no memory for an app`, place));
+      findings.push(
+        errorFinding(
+          'IMAGE_SEGMENT',
+          `segment ${index} loads to ${range}, where ${chip.title} has no memory for an app`,
+          place,
+        ),
+      );
     } else if (isMapped(chip, loadAddress) && dataOffset % pageSize !== loadAddress % pageSize) {
       findings.push(
         errorFinding(
@@ -98,7 +136,11 @@ function checkSegments({ segments }: EspImage, chip: Chip, pageSize: number, fil
   return findings;
 }
 
-function checkSecurePadding({ image, signature }: CheckedImage, pageSize: number, file: string): Finding[] {
+function checkSecurePadding(
+  { image, signature }: CheckedImage,
+  pageSize: number,
+  file: string,
+): Finding[] {
   if (image === undefined || signature === undefined || image.length % pageSize === 0) return [];
   return [
     warningFinding(
@@ -112,5 +154,11 @@ function checkSecurePadding({ image, signature }: CheckedImage, pageSize: number
 function checkSlot(length: number, { slotSize, file }: AppImageOptions): Finding[] {
   if (slotSize === undefined || length <= slotSize) return [];
   const excess = hex(length - slotSize);
-  return [errorFinding('IMAGE_FIT', `has ${hex(length)} bytes; the smallest slot has ${hex(slotSize)}: ${excess} too many`, { file })];
+  return [
+    errorFinding(
+      'IMAGE_FIT',
+      `has ${hex(length)} bytes; the smallest slot has ${hex(slotSize)}: ${excess} too many`,
+      { file },
+    ),
+  ];
 }

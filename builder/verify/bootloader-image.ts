@@ -21,15 +21,28 @@ export function checkBootloaderImage(bytes: Buffer, options: BootloaderOptions):
   if (checked.image === undefined || checked.chip === undefined) return checked;
   const { file, tableOffset, partitionsEnd } = options;
   const findings: Finding[] = [];
-  if (isAppAt(bytes, 0)) findings.push(errorFinding('IMAGE_DESCRIPTION', 'is an app, not a bootloader', { file, offset: 32 }));
+  if (isAppAt(bytes, 0))
+    findings.push(
+      errorFinding('IMAGE_DESCRIPTION', 'is an app, not a bootloader', { file, offset: 32 }),
+    );
   const end = checked.chip.bootloaderOffset + bytes.length;
   if (tableOffset !== undefined && end > tableOffset) {
-    findings.push(errorFinding('IMAGE_FIT', `ends at ${hex(end)} of flash, beyond the start of the partition table at ${hex(tableOffset)}`, { file }));
+    findings.push(
+      errorFinding(
+        'IMAGE_FIT',
+        `ends at ${hex(end)} of flash, beyond the start of the partition table at ${hex(tableOffset)}`,
+        { file },
+      ),
+    );
   }
   const flashSize = flashSizeByCode(checked.image.header.flashSizeCode);
   if (partitionsEnd !== undefined && flashSize !== undefined && partitionsEnd > flashSize.bytes) {
     findings.push(
-      errorFinding('IMAGE_FLASH_HEADER', `says ${flashSize.name} of flash, but the last partition ends at ${hex(partitionsEnd)}: it would refuse the table`, { file, offset: 3 }),
+      errorFinding(
+        'IMAGE_FLASH_HEADER',
+        `says ${flashSize.name} of flash, but the last partition ends at ${hex(partitionsEnd)}: it would refuse the table`,
+        { file, offset: 3 },
+      ),
     );
   }
   return { ...checked, findings: [...checked.findings, ...findings] };

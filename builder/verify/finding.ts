@@ -51,11 +51,19 @@ export type FindingCode =
 /** A named group of findings, so that a report can also say what was looked at and found in order. */
 export type Check = { readonly title: string; readonly findings: readonly Finding[] };
 
-export function errorFinding(code: FindingCode, message: string, place: Pick<Finding, 'file' | 'offset'> = {}): Finding {
+export function errorFinding(
+  code: FindingCode,
+  message: string,
+  place: Pick<Finding, 'file' | 'offset'> = {},
+): Finding {
   return { severity: 'error', code, message, ...place };
 }
 
-export function warningFinding(code: FindingCode, message: string, place: Pick<Finding, 'file' | 'offset'> = {}): Finding {
+export function warningFinding(
+  code: FindingCode,
+  message: string,
+  place: Pick<Finding, 'file' | 'offset'> = {},
+): Finding {
   return { severity: 'warning', code, message, ...place };
 }
 

@@ -7,7 +7,11 @@ const imageEntry = z.object({ offset: z.string(), file: z.string(), encrypted: z
 
 const flasherArgsSchema = z.object({
   write_flash_args: z.array(z.string()),
-  flash_settings: z.object({ flash_mode: z.string(), flash_size: z.string(), flash_freq: z.string() }),
+  flash_settings: z.object({
+    flash_mode: z.string(),
+    flash_size: z.string(),
+    flash_freq: z.string(),
+  }),
   flash_files: z.record(z.string(), z.string()),
   bootloader: imageEntry.optional(),
   app: imageEntry,
@@ -20,7 +24,10 @@ const flasherArgsSchema = z.object({
 type Writes = ReadonlyMap<number, string>;
 
 /** Checks that flasher_args.json and flash_args write exactly the artifacts of the manifest, each where it belongs. */
-export function checkFlashArguments(manifest: Manifest, files: ReadonlyMap<string, Buffer>): readonly Finding[] {
+export function checkFlashArguments(
+  manifest: Manifest,
+  files: ReadonlyMap<string, Buffer>,
+): readonly Finding[] {
   const expected = writesOf(manifest.artifacts);
   return [
     ...checkFlasherArgs(files.get(FLASHER_ARGS), manifest, expected),
@@ -34,21 +41,44 @@ function writesOf(artifacts: readonly Artifact[]): Writes {
   return new Map(parts.map(({ offset = 0, file }) => [offset, file]));
 }
 
-function checkFlasherArgs(bytes: Buffer | undefined, manifest: Manifest, expected: Writes): Finding[] {
+function checkFlasherArgs(
+  bytes: Buffer | undefined,
+  manifest: Manifest,
+  expected: Writes,
+): Finding[] {
   if (bytes === undefined) return [];
   const file = FLASHER_ARGS;
   const result = checkSchema(flasherArgsSchema, parseJson(bytes));
   if (!result.ok) {
-    return result.issues.map(({ path, message }) => errorFinding('FLASH_ARGS_MISMATCH', `${path.join('.') || 'the file'}: ${message}`, { file }));
+    return result.issues.map(({ path, message }) =>
+      errorFinding('FLASH_ARGS_MISMATCH', `${path.join('.') || 'the file'}: ${message}`, { file }),
+    );
   }
-  const { flash_settings: settings, flash_files: flashFiles, extra_esptool_args: extra } = result.value;
+  const {
+    flash_settings: settings,
+    flash_files: flashFiles,
+    extra_esptool_args: extra,
+  } = result.value;
   const findings: Finding[] = [];
   const { mode, freq, size } = manifest.flash;
-  if (settings.flash_mode !== mode || settings.flash_freq !== freq || settings.flash_size !== size) {
-    findings.push(errorFinding('FLASH_ARGS_MISMATCH', 'flash_settings differ from the manifest', { file }));
+  if (
+    settings.flash_mode !== mode ||
+    settings.flash_freq !== freq ||
+    settings.flash_size !== size
+  ) {
+    findings.push(
+      errorFinding('FLASH_ARGS_MISMATCH', 'flash_settings differ from the manifest', { file }),
+    );
   }
-  if (extra.chip !== manifest.chip) findings.push(errorFinding('FLASH_ARGS_MISMATCH', `is for chip ${extra.chip}, not ${manifest.chip}`, { file }));
-  const writes = new Map(Object.entries(flashFiles).map(([offset, name]) => [Number(offset), name]));
+  if (extra.chip !== manifest.chip)
+    findings.push(
+      errorFinding('FLASH_ARGS_MISMATCH', `is for chip ${extra.chip}, not ${manifest.chip}`, {
+        file,
+      }),
+    );
+  const writes = new Map(
+    Object.entries(flashFiles).map(([offset, name]) => [Number(offset), name]),
+  );
   return [...findings, ...compareWrites(writes, expected, file)];
 }
 
@@ -67,7 +97,13 @@ function compareWrites(found: Writes, expected: Writes, file: string): Finding[]
       .map(([offset, name]) => `0x${offset.toString(16)} ${name}`)
       .join(', ');
   if (show(found) === show(expected)) return [];
-  return [errorFinding('FLASH_ARGS_MISMATCH', `writes ${show(found) || 'nothing'}; the manifest says ${show(expected)}`, { file })];
+  return [
+    errorFinding(
+      'FLASH_ARGS_MISMATCH',
+      `writes ${show(found) || 'nothing'}; the manifest says ${show(expected)}`,
+      { file },
+    ),
+  ];
 }
 
 function parseJson(bytes: Buffer): unknown {

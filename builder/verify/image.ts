@@ -30,14 +30,19 @@ export type CheckedImage = {
 };
 
 /** What app and bootloader images have in common: header, checksum, SHA-256, chip, and what follows the image. */
-export function checkImage(bytes: Buffer, options: ImageOptions & { readonly kind: 'app' | 'bootloader' }): CheckedImage {
+export function checkImage(
+  bytes: Buffer,
+  options: ImageOptions & { readonly kind: 'app' | 'bootloader' },
+): CheckedImage {
   const { file } = options;
   let image: EspImage;
   try {
     image = parseEspImage(bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { findings: [errorFinding('IMAGE_MALFORMED', error.message, { file, ...offsetOf(error) })] };
+    return {
+      findings: [errorFinding('IMAGE_MALFORMED', error.message, { file, ...offsetOf(error) })],
+    };
   }
   const trailer = classifyTrailer(bytes, image.length);
   const chip = findChipById(image.header.chipId);
@@ -48,13 +53,34 @@ export function checkImage(bytes: Buffer, options: ImageOptions & { readonly kin
   ];
   if (chip === undefined) return { findings, image, trailer };
   if (trailer.kind !== 'signature-v2') {
-    return { findings: [...findings, ...checkFlashHeader(image.header, chip, file), ...checkUnsigned(trailer, options)], image, chip, trailer };
+    return {
+      findings: [
+        ...findings,
+        ...checkFlashHeader(image.header, chip, file),
+        ...checkUnsigned(trailer, options),
+      ],
+      image,
+      chip,
+      trailer,
+    };
   }
   const signature = checkSignatureSector(bytes, trailer, { ...options, chip });
   const unexpected =
-    options.signature === 'forbidden' ? [errorFinding('SIGNATURE_UNEXPECTED', 'is signed, but the manifest says that nothing is', { file, offset: trailer.offset })] : [];
+    options.signature === 'forbidden'
+      ? [
+          errorFinding('SIGNATURE_UNEXPECTED', 'is signed, but the manifest says that nothing is', {
+            file,
+            offset: trailer.offset,
+          }),
+        ]
+      : [];
   return {
-    findings: [...findings, ...checkFlashHeader(image.header, chip, file), ...signature.findings, ...unexpected],
+    findings: [
+      ...findings,
+      ...checkFlashHeader(image.header, chip, file),
+      ...signature.findings,
+      ...unexpected,
+    ],
     image,
     chip,
     trailer,
@@ -75,15 +101,26 @@ function checkIntegrity({ checksum, digest }: EspImage, file: string): Finding[]
   return findings;
 }
 
-function checkChip(header: ImageHeader, chip: Chip | undefined, { chip: wanted, file }: ImageOptions): Finding[] {
+function checkChip(
+  header: ImageHeader,
+  chip: Chip | undefined,
+  { chip: wanted, file }: ImageOptions,
+): Finding[] {
   const place = { file, offset: 12 };
-  if (chip === undefined) return [errorFinding('IMAGE_CHIP', `is for ${describeChipId(header.chipId)}`, place)];
+  if (chip === undefined)
+    return [errorFinding('IMAGE_CHIP', `is for ${describeChipId(header.chipId)}`, place)];
   if (wanted !== undefined && wanted.chipId !== chip.chipId) {
     return [errorFinding('IMAGE_CHIP', `is for ${chip.title}, not for ${wanted.title}`, place)];
   }
   const { minChipRevisionFull: min, maxChipRevisionFull: max } = header;
   if (max !== 0 && max !== 0xffff && min > max) {
-    return [errorFinding('IMAGE_REVISION', `asks for chip revisions from ${min} to ${max} (major * 100 + minor): no chip has that`, { file, offset: 15 })];
+    return [
+      errorFinding(
+        'IMAGE_REVISION',
+        `asks for chip revisions from ${min} to ${max} (major * 100 + minor): no chip has that`,
+        { file, offset: 15 },
+      ),
+    ];
   }
   return [];
 }
@@ -92,11 +129,26 @@ function checkChip(header: ImageHeader, chip: Chip | undefined, { chip: wanted, 
 function checkFlashHeader(header: ImageHeader, chip: Chip, file: string): Finding[] {
   const place = { file, offset: 2 };
   if (flashModeName(header.spiMode) === undefined) {
-    return [errorFinding('IMAGE_FLASH_HEADER', `has flash mode ${header.spiMode}, which does not exist`, place)];
+    return [
+      errorFinding(
+        'IMAGE_FLASH_HEADER',
+        `has flash mode ${header.spiMode}, which does not exist`,
+        place,
+      ),
+    ];
   }
-  if (flashSizeByCode(header.flashSizeCode) === undefined || flashFrequencyName(chip, header.flashFrequencyCode) === undefined) {
+  if (
+    flashSizeByCode(header.flashSizeCode) === undefined ||
+    flashFrequencyName(chip, header.flashFrequencyCode) === undefined
+  ) {
     const byte = hex((header.flashSizeCode << 4) | header.flashFrequencyCode, 2);
-    return [errorFinding('IMAGE_FLASH_HEADER', `has flash size and frequency ${byte}, which ${chip.title} does not know`, { file, offset: 3 })];
+    return [
+      errorFinding(
+        'IMAGE_FLASH_HEADER',
+        `has flash size and frequency ${byte}, which ${chip.title} does not know`,
+        { file, offset: 3 },
+      ),
+    ];
   }
   return [];
 }
@@ -117,7 +169,10 @@ function checkTrailer(image: EspImage, trailer: Trailer, file: string): Finding[
   return [];
 }
 
-function checkUnsigned(trailer: Trailer, { signature, trustedKeys, file }: ImageOptions): Finding[] {
+function checkUnsigned(
+  trailer: Trailer,
+  { signature, trustedKeys, file }: ImageOptions,
+): Finding[] {
   if (trailer.kind !== 'none' && trailer.kind !== 'erased') return [];
   if (signature !== 'required' && trustedKeys === undefined) return [];
   return [errorFinding('SIGNATURE_MISSING', 'is not signed', { file })];

@@ -10,10 +10,15 @@ const SECTOR = OTADATA_SIZE / 2;
  * refused: the first is aborted at once, the second selects a slot by accident. Never throws for bad bytes.
  * Source: ESP-IDF bootloader_common_loader.c and bootloader_utility.c.
  */
-export function checkOtadata(bytes: Buffer, options: { readonly file: string; readonly slotCount: number }): readonly Finding[] {
+export function checkOtadata(
+  bytes: Buffer,
+  options: { readonly file: string; readonly slotCount: number },
+): readonly Finding[] {
   const { file, slotCount } = options;
   try {
-    return parseOtadata(bytes).sectors.flatMap((sector, index) => checkSector(sector, { file, index, slotCount }));
+    return parseOtadata(bytes).sectors.flatMap((sector, index) =>
+      checkSector(sector, { file, index, slotCount }),
+    );
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return [errorFinding('OTADATA_INVALID', error.message, { file })];
@@ -25,22 +30,41 @@ export function checkInitialOtadata(bytes: Buffer, file: string): readonly Findi
   if (bytes.length === OTADATA_SIZE && isFilledWith(bytes, 0xff)) return [];
   const offset = bytes.findIndex((byte) => byte !== 0xff);
   const place = offset === -1 ? { file } : { file, offset };
-  return [errorFinding('OTADATA_INVALID', `is not the OTA data of a new device: ${OTADATA_SIZE} bytes of ff were expected`, place)];
+  return [
+    errorFinding(
+      'OTADATA_INVALID',
+      `is not the OTA data of a new device: ${OTADATA_SIZE} bytes of ff were expected`,
+      place,
+    ),
+  ];
 }
 
 function checkSector(
   sector: OtadataSector,
-  { file, index, slotCount }: { readonly file: string; readonly index: number; readonly slotCount: number },
+  {
+    file,
+    index,
+    slotCount,
+  }: { readonly file: string; readonly index: number; readonly slotCount: number },
 ): Finding[] {
   const place = { file, offset: index * SECTOR };
   if (sector.empty) return [];
   const findings: Finding[] = [];
-  const wrong = (message: string): void => void findings.push(errorFinding('OTADATA_INVALID', `sector ${index}: ${message}`, place));
+  const wrong = (message: string): void =>
+    void findings.push(errorFinding('OTADATA_INVALID', `sector ${index}: ${message}`, place));
   if (!sector.crcValid) wrong('its CRC does not match its sequence');
   if (sector.sequence === 0) wrong('sequence 0 selects a slot by accident');
-  if (sector.state === 'PENDING_VERIFY') wrong('state PENDING_VERIFY would be aborted at the next boot');
+  if (sector.state === 'PENDING_VERIFY')
+    wrong('state PENDING_VERIFY would be aborted at the next boot');
   if (sector.state === 'UNKNOWN') wrong(`state ${sector.stateCode} does not exist`);
   if (!sector.tailClean) wrong('there is data behind the entry');
-  if (slotCount < 1) findings.push(warningFinding('OTADATA_INVALID', `sector ${index} selects a slot, but the table has none`, place));
+  if (slotCount < 1)
+    findings.push(
+      warningFinding(
+        'OTADATA_INVALID',
+        `sector ${index} selects a slot, but the table has none`,
+        place,
+      ),
+    );
   return findings;
 }

@@ -9,7 +9,10 @@ import { errorFinding, type Finding } from './finding.ts';
 const MOST_FILES = 64;
 
 /** The contents of a release directory as they are on disk now. */
-export type ReleaseFiles = { readonly files: ReadonlyMap<string, Buffer>; readonly findings: readonly Finding[] };
+export type ReleaseFiles = {
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly findings: readonly Finding[];
+};
 
 /**
  * Reads every file of a release directory. Directories, links and other things in it become findings; a directory that
@@ -18,13 +21,22 @@ export type ReleaseFiles = { readonly files: ReadonlyMap<string, Buffer>; readon
 export async function readRelease(directory: string): Promise<ReleaseFiles> {
   const entries = await list(directory);
   if (entries.length > MOST_FILES) {
-    throw new UsageError('USAGE', `${directory} has ${entries.length} entries: it is not a release directory`);
+    throw new UsageError(
+      'USAGE',
+      `${directory} has ${entries.length} entries: it is not a release directory`,
+    );
   }
   const files = new Map<string, Buffer>();
   const findings: Finding[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isFile()) files.set(entry.name, await readInput(join(directory, entry.name), 'a file of a release'));
-    else findings.push(errorFinding('FILE_UNEXPECTED', 'is not a regular file; a release has nothing else', { file: entry.name }));
+    if (entry.isFile())
+      files.set(entry.name, await readInput(join(directory, entry.name), 'a file of a release'));
+    else
+      findings.push(
+        errorFinding('FILE_UNEXPECTED', 'is not a regular file; a release has nothing else', {
+          file: entry.name,
+        }),
+      );
   }
   return { files, findings };
 }
@@ -34,8 +46,16 @@ async function list(directory: string): Promise<Dirent[]> {
     return await readdir(directory, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new UsageError('INPUT_MISSING', `${directory} does not exist; a release directory was expected`, { cause: error });
+      throw new UsageError(
+        'INPUT_MISSING',
+        `${directory} does not exist; a release directory was expected`,
+        { cause: error },
+      );
     }
-    throw new UsageError('INPUT_UNREADABLE', `${directory} cannot be read as a directory (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, { cause: error });
+    throw new UsageError(
+      'INPUT_UNREADABLE',
+      `${directory} cannot be read as a directory (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      { cause: error },
+    );
   }
 }

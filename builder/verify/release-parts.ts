@@ -15,12 +15,13 @@ import type { ReleaseOptions } from './release.ts';
 import type { CheckedSignature } from './signature.ts';
 import { checkTable } from './table.ts';
 
-
 type Parts = {
   readonly manifest: Manifest;
   readonly chip: Chip;
   /** A part's name and bytes; undefined when the manifest does not list it or it is not there. */
-  readonly part: (role: ArtifactRole) => { readonly file: string; readonly bytes: Buffer; readonly offset?: number } | undefined;
+  readonly part: (
+    role: ArtifactRole,
+  ) => { readonly file: string; readonly bytes: Buffer; readonly offset?: number } | undefined;
   readonly options: ReleaseOptions;
 };
 
@@ -32,16 +33,33 @@ export function checkReleaseParts(
 ): { readonly checks: readonly Check[]; readonly signature?: CheckedSignature } {
   const chip = findChipByName(manifest.chip);
   if (chip === undefined) {
-    return { checks: [{ title: 'chip', findings: [errorFinding('IMAGE_CHIP', `names chip '${manifest.chip}', which we do not know`, { file: MANIFEST })] }] };
+    return {
+      checks: [
+        {
+          title: 'chip',
+          findings: [
+            errorFinding('IMAGE_CHIP', `names chip '${manifest.chip}', which we do not know`, {
+              file: MANIFEST,
+            }),
+          ],
+        },
+      ],
+    };
   }
   const part: Parts['part'] = (role) => {
     const artifact = manifest.artifacts.find((candidate) => candidate.role === role);
     const bytes = artifact === undefined ? undefined : files.get(artifact.file);
     if (artifact === undefined || bytes === undefined) return undefined;
-    return { file: artifact.file, bytes, ...(artifact.offset === undefined ? {} : { offset: artifact.offset }) };
+    return {
+      file: artifact.file,
+      bytes,
+      ...(artifact.offset === undefined ? {} : { offset: artifact.offset }),
+    };
   };
   const parts: Parts = { manifest, chip, part, options };
-  const required = (['app', 'partition-table', 'otadata', 'partitions-csv', 'flasher-args', 'flash-args'] as const)
+  const required = (
+    ['app', 'partition-table', 'otadata', 'partitions-csv', 'flasher-args', 'flash-args'] as const
+  )
     .filter((role) => !manifest.artifacts.some((artifact) => artifact.role === role))
     .map((role) => errorFinding('MANIFEST_MISMATCH', `lists no ${role}`, { file: MANIFEST }));
   const app = checkApp(parts);
@@ -71,8 +89,20 @@ function checkApp({ manifest, chip, part, options }: Parts): CheckedApp | undefi
   const misplaced =
     first === undefined || app.offset === first.offset
       ? []
-      : [errorFinding('MANIFEST_MISMATCH', `is listed for another offset than '${first.name}'`, { file: app.file })];
-  return { ...checked, findings: [...checked.findings, ...misplaced, ...compareDescription(checked, manifest), ...compareKeys(checked, manifest, app.file)] };
+      : [
+          errorFinding('MANIFEST_MISMATCH', `is listed for another offset than '${first.name}'`, {
+            file: app.file,
+          }),
+        ];
+  return {
+    ...checked,
+    findings: [
+      ...checked.findings,
+      ...misplaced,
+      ...compareDescription(checked, manifest),
+      ...compareKeys(checked, manifest, app.file),
+    ],
+  };
 }
 
 function compareDescription({ description }: CheckedApp, manifest: Manifest): Finding[] {
@@ -84,7 +114,13 @@ function compareDescription({ description }: CheckedApp, manifest: Manifest): Fi
   ] as const;
   return pairs
     .filter(([, inApp, inManifest]) => inApp !== inManifest)
-    .map(([field, inApp, inManifest]) => errorFinding('MANIFEST_MISMATCH', `${field} is '${inManifest}'; the app itself says '${inApp}'`, { file: MANIFEST }));
+    .map(([field, inApp, inManifest]) =>
+      errorFinding(
+        'MANIFEST_MISMATCH',
+        `${field} is '${inManifest}'; the app itself says '${inApp}'`,
+        { file: MANIFEST },
+      ),
+    );
 }
 
 /** The manifest's key digests are those of the blocks, in their order: what QA reads is what the chip sees. */
@@ -94,7 +130,13 @@ function compareKeys({ signature }: CheckedApp, { signing }: Manifest, file: str
   const inManifest = signing.keys.map(({ digest }) => digest).join(', ');
   const schemes = signature.blocks.every(({ block }) => block.scheme === signing.scheme);
   if (inBlocks === inManifest && schemes) return [];
-  return [errorFinding('MANIFEST_MISMATCH', `lists keys ${inManifest} (${signing.scheme}); ${file} is signed by ${inBlocks || 'none'}`, { file: MANIFEST })];
+  return [
+    errorFinding(
+      'MANIFEST_MISMATCH',
+      `lists keys ${inManifest} (${signing.scheme}); ${file} is signed by ${inBlocks || 'none'}`,
+      { file: MANIFEST },
+    ),
+  ];
 }
 
 function checkBootloader({ manifest, chip, part, options }: Parts): readonly Finding[] {
@@ -111,12 +153,26 @@ function checkBootloader({ manifest, chip, part, options }: Parts): readonly Fin
   const misplaced =
     bootloader.offset === chip.bootloaderOffset
       ? []
-      : [errorFinding('MANIFEST_MISMATCH', `is listed for another offset than ${chip.title}'s bootloader has`, { file: bootloader.file })];
+      : [
+          errorFinding(
+            'MANIFEST_MISMATCH',
+            `is listed for another offset than ${chip.title}'s bootloader has`,
+            { file: bootloader.file },
+          ),
+        ];
   const trusted = options.trustedKeys;
   const untrusted =
-    checked.signature === undefined || trusted === undefined || checked.signature.blocks.some(({ valid, keyDigest }) => valid && trusted.some((key) => key.equals(keyDigest)))
+    checked.signature === undefined ||
+    trusted === undefined ||
+    checked.signature.blocks.some(
+      ({ valid, keyDigest }) => valid && trusted.some((key) => key.equals(keyDigest)),
+    )
       ? []
-      : [errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', { file: bootloader.file })];
+      : [
+          errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', {
+            file: bootloader.file,
+          }),
+        ];
   return [...checked.findings, ...misplaced, ...untrusted];
 }
 
@@ -125,7 +181,14 @@ function checkTables({ manifest, part }: Parts): readonly Finding[] {
   if (table === undefined) return [];
   const tableOffset = table.offset ?? 0;
   const flashSize = flashSizeByName(manifest.flash.size)?.bytes;
-  const unknownSize = flashSize === undefined ? [errorFinding('MANIFEST_MISMATCH', `flash size '${manifest.flash.size}' does not exist`, { file: MANIFEST })] : [];
+  const unknownSize =
+    flashSize === undefined
+      ? [
+          errorFinding('MANIFEST_MISMATCH', `flash size '${manifest.flash.size}' does not exist`, {
+            file: MANIFEST,
+          }),
+        ]
+      : [];
   const checked = checkTable(table.bytes, { file: table.file, tableOffset, flashSize });
   const inManifest = manifest.partitions.map(({ flags, ...row }) => ({
     ...row,
@@ -134,18 +197,28 @@ function checkTables({ manifest, part }: Parts): readonly Finding[] {
   }));
   const findings = [...unknownSize, ...checked.findings];
   if (!sameRows(checked.partitions, inManifest)) {
-    findings.push(errorFinding('TABLE_MISMATCH', 'has other partitions than the manifest lists', { file: table.file }));
+    findings.push(
+      errorFinding('TABLE_MISMATCH', 'has other partitions than the manifest lists', {
+        file: table.file,
+      }),
+    );
   }
   const csv = part('partitions-csv');
   if (csv !== undefined && !csvAgrees(csv.bytes, tableOffset, checked.partitions)) {
-    findings.push(errorFinding('TABLE_MISMATCH', 'has other partitions than the binary table', { file: csv.file }));
+    findings.push(
+      errorFinding('TABLE_MISMATCH', 'has other partitions than the binary table', {
+        file: csv.file,
+      }),
+    );
   }
   return findings;
 }
 
 function csvAgrees(bytes: Buffer, tableOffset: number, partitions: readonly Partition[]): boolean {
   try {
-    const rows = placePartitions(parsePartitionCsv(bytes), { tableOffset }).map(({ line: _line, ...row }) => row);
+    const rows = placePartitions(parsePartitionCsv(bytes), { tableOffset }).map(
+      ({ line, ...row }) => row,
+    );
     return sameRows(rows, partitions);
   } catch (error) {
     if (error instanceof FormatError) return false;
@@ -156,7 +229,10 @@ function csvAgrees(bytes: Buffer, tableOffset: number, partitions: readonly Part
 function sameRows(a: readonly Partition[], b: readonly Partition[]): boolean {
   const show = ({ name, type, subtype, offset, size, encrypted, readonly }: Partition): string =>
     JSON.stringify([name, type, subtype, offset, size, encrypted, readonly]);
-  return a.length === b.length && a.every((row, index) => b[index] !== undefined && show(row) === show(b[index]));
+  return (
+    a.length === b.length &&
+    a.every((row, index) => b[index] !== undefined && show(row) === show(b[index]))
+  );
 }
 
 function checkOtadataPart({ manifest, part }: Parts): readonly Finding[] {
@@ -164,6 +240,14 @@ function checkOtadataPart({ manifest, part }: Parts): readonly Finding[] {
   if (otadata === undefined) return [];
   const partition = manifest.partitions.find(isOtadata);
   const misplaced =
-    partition?.offset === otadata.offset ? [] : [errorFinding('MANIFEST_MISMATCH', 'is listed for another offset than the otadata partition', { file: otadata.file })];
+    partition?.offset === otadata.offset
+      ? []
+      : [
+          errorFinding(
+            'MANIFEST_MISMATCH',
+            'is listed for another offset than the otadata partition',
+            { file: otadata.file },
+          ),
+        ];
   return [...checkInitialOtadata(otadata.bytes, otadata.file), ...misplaced];
 }

@@ -28,80 +28,152 @@ export type CheckedRelease = {
  * would make of it, table, OTA data, flash arguments, the full-flash image against its parts, and the zip.
  * Returns findings. Throws UsageError when the directory cannot be read.
  */
-export async function verifyRelease(directory: string, options: ReleaseOptions = {}): Promise<CheckedRelease> {
+export async function verifyRelease(
+  directory: string,
+  options: ReleaseOptions = {},
+): Promise<CheckedRelease> {
   const { files, findings: strange } = await readRelease(directory);
   const digests = new Map([...files].map(([name, bytes]) => [name, sha256(bytes)]));
-  const checksums: Check = { title: 'checksums (SHA256SUMS)', findings: [...strange, ...checkChecksums(files, digests)] };
+  const checksums: Check = {
+    title: 'checksums (SHA256SUMS)',
+    findings: [...strange, ...checkChecksums(files, digests)],
+  };
   const { manifest, findings } = readManifest(files.get(MANIFEST));
   if (manifest === undefined) return { checks: [checksums, { title: 'manifest', findings }] };
   const parts = checkReleaseParts(manifest, files, options);
-  const stem = [manifest.board, manifest.variant, manifest.version].filter((part) => part !== undefined).join('-');
+  const stem = [manifest.board, manifest.variant, manifest.version]
+    .filter((part) => part !== undefined)
+    .join('-');
   const { zip } = stemFiles(stem);
   return {
     manifest,
     ...(parts.signature === undefined ? {} : { signature: parts.signature }),
     checks: [
       checksums,
-      { title: 'manifest', findings: [...findings, ...checkFiles(manifest, files, digests, zip), ...warningsOf(manifest)] },
-      { title: 'manifest signature', findings: checkManifestSignature(manifest, files, parts.signature, options) },
+      {
+        title: 'manifest',
+        findings: [
+          ...findings,
+          ...checkFiles(manifest, files, digests, zip),
+          ...warningsOf(manifest),
+        ],
+      },
+      {
+        title: 'manifest signature',
+        findings: checkManifestSignature(manifest, files, parts.signature, options),
+      },
       ...parts.checks,
-      { title: 'full-flash image and flash arguments', findings: [...checkFlashImage(manifest, files), ...checkFlashArguments(manifest, files)] },
+      {
+        title: 'full-flash image and flash arguments',
+        findings: [...checkFlashImage(manifest, files), ...checkFlashArguments(manifest, files)],
+      },
       { title: 'zip', findings: await checkArchive(files, zip) },
     ],
   };
 }
 
-function checkChecksums(files: ReadonlyMap<string, Buffer>, digests: ReadonlyMap<string, string>): Finding[] {
+function checkChecksums(
+  files: ReadonlyMap<string, Buffer>,
+  digests: ReadonlyMap<string, string>,
+): Finding[] {
   const file = CHECKSUMS;
   const found = files.get(file);
   if (found === undefined) return [errorFinding('FILE_MISSING', 'is not there', { file })];
-  const entries = [...digests].filter(([name]) => name !== file).map(([name, digest]) => ({ file: name, sha256: digest }));
+  const entries = [...digests]
+    .filter(([name]) => name !== file)
+    .map(([name, digest]) => ({ file: name, sha256: digest }));
   const expected = formatChecksums(entries);
   if (found.toString('latin1') === expected) return [];
-  const stated = new Map([...found.toString('latin1').matchAll(/^([0-9a-f]{64}) \*(.+)$/gm)].map(([, digest, name]) => [name, digest]));
+  const stated = new Map(
+    [...found.toString('latin1').matchAll(/^([0-9a-f]{64}) \*(.+)$/gm)].map(([, digest, name]) => [
+      name,
+      digest,
+    ]),
+  );
   const wrong = entries
     .filter((entry) => stated.get(entry.file) !== entry.sha256)
     .map((entry) => {
-      const message = stated.has(entry.file) ? 'has another SHA-256 than SHA256SUMS says' : 'is not listed in SHA256SUMS';
+      const message = stated.has(entry.file)
+        ? 'has another SHA-256 than SHA256SUMS says'
+        : 'is not listed in SHA256SUMS';
       return errorFinding('CHECKSUMS_MISMATCH', message, { file: entry.file });
     });
   const absent = [...stated.keys()]
     .filter((name) => name !== undefined && !digests.has(name))
-    .map((name) => errorFinding('FILE_MISSING', 'is listed in SHA256SUMS, but not there', { file: name ?? '' }));
+    .map((name) =>
+      errorFinding('FILE_MISSING', 'is listed in SHA256SUMS, but not there', { file: name ?? '' }),
+    );
   const all = [...wrong, ...absent];
-  return all.length > 0 ? all : [errorFinding('CHECKSUMS_MISMATCH', 'is not as sha256sum would write it for these files', { file })];
+  return all.length > 0
+    ? all
+    : [
+        errorFinding('CHECKSUMS_MISMATCH', 'is not as sha256sum would write it for these files', {
+          file,
+        }),
+      ];
 }
 
 function readManifest(bytes: Buffer | undefined): { manifest?: Manifest; findings: Finding[] } {
   const file = MANIFEST;
-  if (bytes === undefined) return { findings: [errorFinding('FILE_MISSING', 'is not there: this is not a release of ota-build', { file })] };
+  if (bytes === undefined)
+    return {
+      findings: [
+        errorFinding('FILE_MISSING', 'is not there: this is not a release of ota-build', { file }),
+      ],
+    };
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    return { findings: [errorFinding('MANIFEST_MALFORMED', `is not JSON: ${(error as Error).message}`, { file })] };
+    return {
+      findings: [
+        errorFinding('MANIFEST_MALFORMED', `is not JSON: ${(error as Error).message}`, { file }),
+      ],
+    };
   }
   const result = checkSchema(manifestSchema, json);
   if (result.ok) return { manifest: result.value, findings: [] };
   return {
-    findings: result.issues.map(({ path, message }) => errorFinding('MANIFEST_MALFORMED', `${path.join('.') || 'the manifest'}: ${message}`, { file })),
+    findings: result.issues.map(({ path, message }) =>
+      errorFinding('MANIFEST_MALFORMED', `${path.join('.') || 'the manifest'}: ${message}`, {
+        file,
+      }),
+    ),
   };
 }
 
-function checkFiles(manifest: Manifest, files: ReadonlyMap<string, Buffer>, digests: ReadonlyMap<string, string>, zip: string): Finding[] {
+function checkFiles(
+  manifest: Manifest,
+  files: ReadonlyMap<string, Buffer>,
+  digests: ReadonlyMap<string, string>,
+  zip: string,
+): Finding[] {
   const findings: Finding[] = [];
   const listed = new Set<string>();
   for (const { file, size, sha256: digest } of manifest.artifacts) {
     const bytes = files.get(file);
-    if (listed.has(file)) findings.push(errorFinding('MANIFEST_MISMATCH', `lists ${file} twice`, { file: MANIFEST }));
+    if (listed.has(file))
+      findings.push(errorFinding('MANIFEST_MISMATCH', `lists ${file} twice`, { file: MANIFEST }));
     listed.add(file);
-    if (bytes === undefined) findings.push(errorFinding('FILE_MISSING', 'is listed in the manifest, but not there', { file }));
-    else if (bytes.length !== size) findings.push(errorFinding('FILE_MISMATCH', `has ${bytes.length} bytes; the manifest says ${size}`, { file }));
-    else if (digests.get(file) !== digest) findings.push(errorFinding('FILE_MISMATCH', 'has another SHA-256 than the manifest says', { file }));
+    if (bytes === undefined)
+      findings.push(
+        errorFinding('FILE_MISSING', 'is listed in the manifest, but not there', { file }),
+      );
+    else if (bytes.length !== size)
+      findings.push(
+        errorFinding('FILE_MISMATCH', `has ${bytes.length} bytes; the manifest says ${size}`, {
+          file,
+        }),
+      );
+    else if (digests.get(file) !== digest)
+      findings.push(
+        errorFinding('FILE_MISMATCH', 'has another SHA-256 than the manifest says', { file }),
+      );
   }
   const beside = new Set([MANIFEST, MANIFEST_SIGNATURE, CHECKSUMS, zip]);
   for (const file of files.keys()) {
-    if (!listed.has(file) && !beside.has(file)) findings.push(errorFinding('FILE_UNEXPECTED', 'is not part of this release', { file }));
+    if (!listed.has(file) && !beside.has(file))
+      findings.push(errorFinding('FILE_UNEXPECTED', 'is not part of this release', { file }));
   }
   return findings;
 }
@@ -119,20 +191,46 @@ function checkManifestSignature(
   const file = MANIFEST_SIGNATURE;
   const found = files.get(file);
   if (manifest.signing === null) {
-    if (found !== undefined) return [errorFinding('MANIFEST_SIGNATURE', 'is there, but the manifest says that nothing is signed', { file })];
-    return trustedKeys === undefined ? [] : [errorFinding('SIGNATURE_MISSING', 'the release is not signed', { file: MANIFEST })];
+    if (found !== undefined)
+      return [
+        errorFinding(
+          'MANIFEST_SIGNATURE',
+          'is there, but the manifest says that nothing is signed',
+          { file },
+        ),
+      ];
+    return trustedKeys === undefined
+      ? []
+      : [errorFinding('SIGNATURE_MISSING', 'the release is not signed', { file: MANIFEST })];
   }
-  if (found === undefined) return [errorFinding('FILE_MISSING', 'is not there, but the manifest says that the release is signed', { file })];
+  if (found === undefined)
+    return [
+      errorFinding(
+        'FILE_MISSING',
+        'is not there, but the manifest says that the release is signed',
+        { file },
+      ),
+    ];
   const bytes = files.get(MANIFEST) ?? Buffer.alloc(0);
   const counted = (signature?.blocks ?? []).filter(
-    ({ valid, keyDigest }) => valid && (trustedKeys === undefined || trustedKeys.some((trusted) => trusted.equals(keyDigest))),
+    ({ valid, keyDigest }) =>
+      valid &&
+      (trustedKeys === undefined || trustedKeys.some((trusted) => trusted.equals(keyDigest))),
   );
   if (counted.some((block) => manifestSignatureHolds(bytes, found, block))) return [];
-  const whose = trustedKeys === undefined ? 'a key that signed the app' : 'a trusted key that signed the app';
-  return [errorFinding('MANIFEST_SIGNATURE', `is not a signature over manifest.json by ${whose}`, { file })];
+  const whose =
+    trustedKeys === undefined ? 'a key that signed the app' : 'a trusted key that signed the app';
+  return [
+    errorFinding('MANIFEST_SIGNATURE', `is not a signature over manifest.json by ${whose}`, {
+      file,
+    }),
+  ];
 }
 
-async function checkArchive(files: ReadonlyMap<string, Buffer>, zip: string): Promise<readonly Finding[]> {
+async function checkArchive(
+  files: ReadonlyMap<string, Buffer>,
+  zip: string,
+): Promise<readonly Finding[]> {
   const archive = files.get(zip);
   if (archive === undefined) return [errorFinding('FILE_MISSING', 'is not there', { file: zip })];
   const contents = new Map([...files].filter(([name]) => name !== zip && name !== CHECKSUMS));

@@ -5,7 +5,11 @@ import { hex } from '../errors/hex.ts';
 import { SIGNATURE_BLOCK_SIZE, type SignatureBlock } from '../format/signature-block.ts';
 import { hasConsistentPrecomputedValues, publicKeyOf } from '../format/signature-key.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
-import { parseSignatureSector, SIGNATURE_SECTOR_SIZE, type SignatureSlot } from '../format/signature-sector.ts';
+import {
+  parseSignatureSector,
+  SIGNATURE_SECTOR_SIZE,
+  type SignatureSlot,
+} from '../format/signature-sector.ts';
 import { errorFinding, warningFinding, type Finding } from './finding.ts';
 
 export type SignatureOptions = {
@@ -15,7 +19,12 @@ export type SignatureOptions = {
 };
 
 /** One block that is whole, and whether it proves what it claims. */
-export type CheckedBlock = { readonly index: number; readonly block: SignatureBlock; readonly keyDigest: Buffer; readonly valid: boolean };
+export type CheckedBlock = {
+  readonly index: number;
+  readonly block: SignatureBlock;
+  readonly keyDigest: Buffer;
+  readonly valid: boolean;
+};
 
 export type CheckedSignature = {
   readonly offset: number;
@@ -28,15 +37,31 @@ export type CheckedSignature = {
  * key that the chip would use), the embedded image digest (which no chip looks at), and the keys that are trusted.
  * Sources: ESP-IDF secure_boot_signatures_app.c and secure_boot_signatures_bootloader.c.
  */
-export function checkSignatureSector(bytes: Buffer, place: { readonly offset: number }, options: SignatureOptions): CheckedSignature {
+export function checkSignatureSector(
+  bytes: Buffer,
+  place: { readonly offset: number },
+  options: SignatureOptions,
+): CheckedSignature {
   const { offset } = place;
   const { file } = options;
   let slots: readonly SignatureSlot[];
   try {
-    slots = parseSignatureSector(bytes.subarray(offset, offset + SIGNATURE_SECTOR_SIZE), offset).slots;
+    slots = parseSignatureSector(
+      bytes.subarray(offset, offset + SIGNATURE_SECTOR_SIZE),
+      offset,
+    ).slots;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { offset, blocks: [], findings: [errorFinding('SIGNATURE_MALFORMED', error.message, { file, offset: error.where?.offset ?? offset })] };
+    return {
+      offset,
+      blocks: [],
+      findings: [
+        errorFinding('SIGNATURE_MALFORMED', error.message, {
+          file,
+          offset: error.where?.offset ?? offset,
+        }),
+      ],
+    };
   }
   const contents = bytes.subarray(0, offset);
   const findings: Finding[] = [];
@@ -44,12 +69,25 @@ export function checkSignatureSector(bytes: Buffer, place: { readonly offset: nu
   for (const [index, slot] of slots.entries()) {
     const at = { file, offset: offset + index * SIGNATURE_BLOCK_SIZE };
     if (slot.kind === 'invalid') {
-      findings.push(errorFinding('SIGNATURE_MALFORMED', `signature block ${index} is damaged: ${slot.error.message}`, { file, offset: slot.error.where?.offset ?? at.offset }));
+      findings.push(
+        errorFinding(
+          'SIGNATURE_MALFORMED',
+          `signature block ${index} is damaged: ${slot.error.message}`,
+          { file, offset: slot.error.where?.offset ?? at.offset },
+        ),
+      );
     }
     if (slot.kind !== 'block') continue;
-    const problems = checkBlock(slot.block, contents, index).map(({ code, message }) => errorFinding(code, message, at));
+    const problems = checkBlock(slot.block, contents, index).map(({ code, message }) =>
+      errorFinding(code, message, at),
+    );
     findings.push(...problems);
-    blocks.push({ index, block: slot.block, keyDigest: slot.keyDigest, valid: problems.length === 0 });
+    blocks.push({
+      index,
+      block: slot.block,
+      keyDigest: slot.keyDigest,
+      valid: problems.length === 0,
+    });
   }
   findings.push(...checkForChip(blocks, options, offset), ...checkTrust(blocks, options, offset));
   return { offset, blocks, findings };
@@ -65,11 +103,17 @@ function checkBlock(block: SignatureBlock, contents: Buffer, index: number): Pro
     problems.push({ code: 'SIGNATURE_DIGEST', message });
   }
   if (!hasConsistentPrecomputedValues(block)) {
-    problems.push({ code: 'SIGNATURE_KEY', message: `signature block ${index}: R̄ or M' do not belong to the RSA key; the chip would compute nonsense` });
+    problems.push({
+      code: 'SIGNATURE_KEY',
+      message: `signature block ${index}: R̄ or M' do not belong to the RSA key; the chip would compute nonsense`,
+    });
   }
   try {
     if (!verifies(block, contents)) {
-      problems.push({ code: 'SIGNATURE_INVALID', message: `signature block ${index}: the signature is not one by the embedded key over this image` });
+      problems.push({
+        code: 'SIGNATURE_INVALID',
+        message: `signature block ${index}: the signature is not one by the embedded key over this image`,
+      });
     }
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
@@ -82,48 +126,91 @@ function verifies(block: SignatureBlock, contents: Buffer): boolean {
   const key = publicKeyOf(block);
   const { hash } = SIGNATURE_SCHEMES[block.scheme];
   if (block.scheme === 'rsa3072') {
-    return verify(hash, contents, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, block.signature);
+    return verify(
+      hash,
+      contents,
+      { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
+      block.signature,
+    );
   }
   const { r, s } = block.signature;
   return verify(hash, contents, { key, dsaEncoding: 'ieee-p1363' }, Buffer.concat([r, s]));
 }
 
 /** What a chip makes of these blocks: how many it looks at, and which schemes it knows. */
-function checkForChip(blocks: readonly CheckedBlock[], { chip, file }: SignatureOptions, offset: number): Finding[] {
-  const findings: Finding[] = [];
+function checkForChip(
+  blocks: readonly CheckedBlock[],
+  { chip, file }: SignatureOptions,
+  offset: number,
+): Finding[] {
+  const { keySlots, schemes } = chip.secureBootV2;
   const place = { file, offset };
-  for (const { index, block } of blocks) {
-    if (chip.secureBootV2.schemes.includes(block.scheme)) continue;
-    const known = chip.secureBootV2.schemes.join(', ');
-    findings.push(errorFinding('SIGNATURE_SCHEME', `signature block ${index} is ${block.scheme}; ${chip.title} verifies ${known} only`, place));
-  }
-  const { keySlots } = chip.secureBootV2;
-  if (blocks.every(({ index }) => index >= keySlots)) {
-    findings.push(errorFinding('SIGNATURE_BLOCKS', `${chip.title} looks at ${keySlots} signature block(s) only, and none of them is there`, place));
-  } else if (blocks.some(({ index }) => index >= keySlots)) {
-    findings.push(warningFinding('SIGNATURE_BLOCKS', `${chip.title} looks at the first ${keySlots} signature block(s) only; the others have no effect`, place));
-  }
+  const unknown = blocks
+    .filter(({ block }) => !schemes.includes(block.scheme))
+    .map(({ index, block }) => {
+      const message = `signature block ${index} is ${block.scheme}; ${chip.title} verifies ${schemes.join(', ')} only`;
+      return errorFinding('SIGNATURE_SCHEME', message, place);
+    });
+  const beyond = blocks.filter(({ index }) => index >= keySlots).length;
+  const looksAt = `${chip.title} looks at the first ${keySlots} signature block(s) only`;
+  if (beyond === blocks.length)
+    unknown.push(errorFinding('SIGNATURE_BLOCKS', `${looksAt}, and none of them is there`, place));
+  else if (beyond > 0)
+    unknown.push(
+      warningFinding('SIGNATURE_BLOCKS', `${looksAt}; the others have no effect`, place),
+    );
+  return [...unknown, ...checkArrangement(blocks, place)];
+}
+
+/** Arrangements that no signer should make: several schemes, gaps, one key twice. */
+function checkArrangement(
+  blocks: readonly CheckedBlock[],
+  place: { readonly file: string; readonly offset: number },
+): Finding[] {
+  const findings: Finding[] = [];
+  const unwise = (code: Finding['code'], message: string): void =>
+    void findings.push(warningFinding(code, message, place));
   if (new Set(blocks.map(({ block }) => block.scheme)).size > 1) {
-    findings.push(warningFinding('SIGNATURE_SCHEME', 'signature blocks of different schemes: a device is built for one of them and ignores the others', place));
+    unwise(
+      'SIGNATURE_SCHEME',
+      'signature blocks of different schemes: a device is built for one of them and ignores the others',
+    );
   }
   for (const [position, { index, keyDigest }] of blocks.entries()) {
-    if (index !== position) findings.push(warningFinding('SIGNATURE_BLOCKS', `signature block ${index} follows an empty place`, place));
+    if (index !== position)
+      unwise('SIGNATURE_BLOCKS', `signature block ${index} follows an empty place`);
     const twin = blocks.slice(0, position).find((other) => other.keyDigest.equals(keyDigest));
-    if (twin !== undefined) findings.push(warningFinding('SIGNATURE_BLOCKS', `signature blocks ${twin.index} and ${index} are by the same key`, place));
+    if (twin !== undefined)
+      unwise('SIGNATURE_BLOCKS', `signature blocks ${twin.index} and ${index} are by the same key`);
   }
   return findings;
 }
 
-function checkTrust(blocks: readonly CheckedBlock[], { chip, file, trustedKeys }: SignatureOptions, offset: number): Finding[] {
+/** Digests (hex) of the keys whose signatures hold, in the order of their blocks. */
+export function signersOf(signature: CheckedSignature | undefined): readonly string[] {
+  const blocks = signature?.blocks ?? [];
+  return blocks.filter(({ valid }) => valid).map(({ keyDigest }) => keyDigest.toString('hex'));
+}
+
+function checkTrust(
+  blocks: readonly CheckedBlock[],
+  { chip, file, trustedKeys }: SignatureOptions,
+  offset: number,
+): Finding[] {
   if (trustedKeys === undefined) return [];
   const { keySlots } = chip.secureBootV2;
   const counted = blocks.filter(({ index, valid }) => valid && index < keySlots);
-  if (counted.some(({ keyDigest }) => trustedKeys.some((trusted) => trusted.equals(keyDigest)))) return [];
+  if (counted.some(({ keyDigest }) => trustedKeys.some((trusted) => trusted.equals(keyDigest))))
+    return [];
   const found = blocks.map(({ keyDigest }) => keyDigest.toString('hex')).join(', ');
   return [
-    errorFinding('SIGNATURE_UNTRUSTED', `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')} (block at ${hex(offset)})`, {
-      file,
-      offset,
-    }),
+    errorFinding(
+      'SIGNATURE_UNTRUSTED',
+      `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')} (block at ${hex(offset)})`,
+      {
+        file,
+        offset,
+      },
+    ),
   ];
 }

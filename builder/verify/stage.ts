@@ -32,12 +32,17 @@ export const verifyStage: Stage<Written, Verified> = {
       ...checkInitialOtadata(parts.otadata, OTADATA),
     ];
     report(context, findings);
-    return { ...written, parts, ...(app.signature === undefined ? {} : { signature: app.signature }) } as Verified;
+    return {
+      ...written,
+      parts,
+      ...(app.signature === undefined ? {} : { signature: app.signature }),
+    } as Verified;
   },
 };
 
 async function readParts({ staging, plan, hasBootloader }: Written): Promise<Verified['parts']> {
-  const read = (name: string): Promise<Buffer> => readInput(join(staging.path, name), 'a part of the release');
+  const read = (name: string): Promise<Buffer> =>
+    readInput(join(staging.path, name), 'a part of the release');
   const parts = {
     app: await read(stemFiles(plan.stem).app),
     table: await read(PARTITION_TABLE),
@@ -56,21 +61,46 @@ function checkApp(bytes: Buffer, { plan, chip, layout, signers }: Written): Chec
   });
 }
 
-function checkAgainstPlan({ description, signature }: CheckedApp, { plan, signers }: Written): Finding[] {
+function checkAgainstPlan(
+  { description, signature }: CheckedApp,
+  { plan, signers }: Written,
+): Finding[] {
   const file = stemFiles(plan.stem).app;
   const findings: Finding[] = [];
   const { version, projectName, secureVersion } = plan;
-  if (description?.version !== version || description.projectName !== projectName || description.secureVersion !== secureVersion) {
-    findings.push(errorFinding('IMAGE_DESCRIPTION', 'does not carry the version, project name and secure_version of the plan', { file }));
+  if (
+    description?.version !== version ||
+    description.projectName !== projectName ||
+    description.secureVersion !== secureVersion
+  ) {
+    findings.push(
+      errorFinding(
+        'IMAGE_DESCRIPTION',
+        'does not carry the version, project name and secure_version of the plan',
+        { file },
+      ),
+    );
   }
   const blocks = signature?.blocks ?? [];
-  if (blocks.length !== signers.length || !signers.every(({ digest }, index) => blocks[index]?.keyDigest.equals(digest) === true)) {
-    findings.push(errorFinding('SIGNATURE_BLOCKS', `has ${blocks.length} signature block(s) that are not by the ${signers.length} key(s) of the plan`, { file }));
+  if (
+    blocks.length !== signers.length ||
+    !signers.every(({ digest }, index) => blocks[index]?.keyDigest.equals(digest) === true)
+  ) {
+    findings.push(
+      errorFinding(
+        'SIGNATURE_BLOCKS',
+        `has ${blocks.length} signature block(s) that are not by the ${signers.length} key(s) of the plan`,
+        { file },
+      ),
+    );
   }
   return findings;
 }
 
-function checkBootloader(bytes: Buffer | undefined, { chip, layout, plan, signers }: Written): readonly Finding[] {
+function checkBootloader(
+  bytes: Buffer | undefined,
+  { chip, layout, plan, signers }: Written,
+): readonly Finding[] {
   if (bytes === undefined) return [];
   const isOurs = plan.signing?.bootloader === true;
   return checkBootloaderImage(bytes, {
@@ -85,7 +115,12 @@ function checkBootloader(bytes: Buffer | undefined, { chip, layout, plan, signer
 function report(context: Context, findings: readonly Finding[]): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) {
-    throw new VerifyError('VERIFICATION_FAILED', `what was written does not hold:\n${describeFindings(errors)}`, { details: { findings: errors } });
+    throw new VerifyError(
+      'VERIFICATION_FAILED',
+      `what was written does not hold:\n${describeFindings(errors)}`,
+      { details: { findings: errors } },
+    );
   }
-  for (const { code, file, message } of findings) context.warn(code, file === undefined ? message : `${file} ${message}`);
+  for (const { code, file, message } of findings)
+    context.warn(code, file === undefined ? message : `${file} ${message}`);
 }

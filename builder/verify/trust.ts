@@ -14,7 +14,9 @@ const trustSchema = z.strictObject({
   keys: z
     .array(
       z.strictObject({
-        digest: z.string('expected the digest that ota-build keys digest prints').regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+        digest: z
+          .string('expected the digest that ota-build keys digest prints')
+          .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
         comment: z.string().optional(),
       }),
     )
@@ -29,14 +31,25 @@ export type Trust = { readonly file: string; readonly keys: readonly Buffer[] };
  * Throws VerifyError for a file that is neither.
  */
 export async function readTrust(path: string, name: string): Promise<Trust> {
-  const text = (await readInput(path, 'a public key in PEM or a trust.yaml', TRUST_LIMIT)).toString('utf8');
+  const text = (await readInput(path, 'a public key in PEM or a trust.yaml', TRUST_LIMIT)).toString(
+    'utf8',
+  );
   if (text.includes('PRIVATE KEY-----')) {
-    throw new VerifyError('TRUST_INVALID', `${name} holds a private key: trust needs the public key only`, {
-      hint: 'Take the .pub.pem beside it.',
-    });
+    throw new VerifyError(
+      'TRUST_INVALID',
+      `${name} holds a private key: trust needs the public key only`,
+      {
+        hint: 'Take the .pub.pem beside it.',
+      },
+    );
   }
   if (text.includes('-----BEGIN ')) return { file: name, keys: [publicKeyDigest(text, name)] };
-  const { keys } = parseYamlFile(name, text, trustSchema, (message, options) => new VerifyError('TRUST_INVALID', message, options));
+  const { keys } = parseYamlFile(
+    name,
+    text,
+    trustSchema,
+    (message, options) => new VerifyError('TRUST_INVALID', message, options),
+  );
   return { file: name, keys: keys.map(({ digest }) => Buffer.from(digest, 'hex')) };
 }
 
@@ -56,6 +69,9 @@ function publicKeyDigest(text: string, name: string): Buffer {
     return keyDigestOfPublicKey(createPublicKey(text));
   } catch (error) {
     const problem = error instanceof FormatError ? error.message : 'it cannot be decoded';
-    throw new VerifyError('TRUST_INVALID', `${name} is not a public key that could be trusted: ${problem}`);
+    throw new VerifyError(
+      'TRUST_INVALID',
+      `${name} is not a public key that could be trusted: ${problem}`,
+    );
   }
 }

@@ -11,7 +11,10 @@ export type ZipExpectation = {
  * Checks that a zip holds exactly the files of its release, byte for byte. Nothing is extracted to disk, and no entry is
  * read beyond the size of the file that it should be.
  */
-export async function checkZip(zip: Buffer, { file, contents }: ZipExpectation): Promise<readonly Finding[]> {
+export async function checkZip(
+  zip: Buffer,
+  { file, contents }: ZipExpectation,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const seen = new Set<string>();
   try {
@@ -23,20 +26,30 @@ export async function checkZip(zip: Buffer, { file, contents }: ZipExpectation):
       if (seen.size > contents.size) break;
     }
   } catch (error) {
-    return [...findings, errorFinding('ZIP_MISMATCH', `cannot be read as a zip: ${(error as Error).message}`, { file })];
+    return [
+      ...findings,
+      errorFinding('ZIP_MISMATCH', `cannot be read as a zip: ${(error as Error).message}`, {
+        file,
+      }),
+    ];
   }
   for (const name of contents.keys()) {
-    if (!seen.has(name)) findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
+    if (!seen.has(name))
+      findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
   }
   return findings;
 }
 
 function openZip(zip: Buffer): Promise<ZipFile> {
   return new Promise((resolve, reject) => {
-    fromBuffer(zip, { lazyEntries: true, strictFileNames: true, validateEntrySizes: true }, (error, archive) => {
-      if (error === null) resolve(archive);
-      else reject(error);
-    });
+    fromBuffer(
+      zip,
+      { lazyEntries: true, strictFileNames: true, validateEntrySizes: true },
+      (error, archive) => {
+        if (error === null) resolve(archive);
+        else reject(error);
+      },
+    );
   });
 }
 
@@ -47,7 +60,8 @@ async function checkEntry(
   seen: ReadonlySet<string>,
 ): Promise<string | undefined> {
   const expected = contents.get(entry.fileName);
-  if (expected === undefined) return `holds ${JSON.stringify(entry.fileName)}, which is not a file of this release`;
+  if (expected === undefined)
+    return `holds ${JSON.stringify(entry.fileName)}, which is not a file of this release`;
   if (seen.has(entry.fileName)) return `holds ${entry.fileName} twice`;
   if (entry.uncompressedSize !== expected.length) {
     return `holds ${entry.fileName} with ${entry.uncompressedSize} bytes; the file has ${expected.length}`;
@@ -59,5 +73,7 @@ async function checkEntry(
     same &&= chunk.equals(expected.subarray(at, at + chunk.length));
     at += chunk.length;
   }
-  return same && at === expected.length ? undefined : `holds a ${entry.fileName} that differs from the file beside it`;
+  return same && at === expected.length
+    ? undefined
+    : `holds a ${entry.fileName} that differs from the file beside it`;
 }

@@ -38,7 +38,13 @@ export function writeStage(output: OutputOptions): Stage<Signed, Written> {
         context.throwIfInterrupted();
         await writePart(join(staging.path, name), bytes);
       }
-      return { ...signed, staging, target, hasBootloader: bootloader !== undefined, bootloaderSigned: bootloader?.signed === true };
+      return {
+        ...signed,
+        staging,
+        target,
+        hasBootloader: bootloader !== undefined,
+        bootloaderSigned: bootloader?.signed === true,
+      };
     },
   };
 }

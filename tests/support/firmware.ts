@@ -50,7 +50,8 @@ export function makeApp(options: FirmwareOptions): Buffer {
   describe(options).copy(rodata);
   rodata.write(banner, 0x110, 'latin1');
   const code = Buffer.alloc(Math.max(16, appSize - rodata.length));
-  for (let offset = 0; offset < code.length; offset++) code[offset] = (offset * 7 + (offset >> 8)) & 0xff;
+  for (let offset = 0; offset < code.length; offset++)
+    code[offset] = (offset * 7 + (offset >> 8)) & 0xff;
   return encodeEspImage({
     header: header(options),
     segments: [
@@ -75,15 +76,50 @@ function describe({ secureVersion = 0, mmuPageSizeLog2 = 0 }: FirmwareOptions): 
 
 /** A second-stage bootloader: RAM segments only, no description. */
 export function makeBootloader(options: FirmwareOptions, size = 0x4000): Buffer {
-  return encodeEspImage({ header: header(options), segments: [{ loadAddress: ramOf(options.chip), data: Buffer.alloc(size, 0x11) }] });
+  return encodeEspImage({
+    header: header(options),
+    segments: [{ loadAddress: ramOf(options.chip), data: Buffer.alloc(size, 0x11) }],
+  });
 }
 
 /** MicroPython's table without OTA: nvs, phy_init, factory, vfs. */
 export const STOCK_TABLE: readonly Partition[] = [
-  { name: 'nvs', type: 1, subtype: 2, offset: 0x9000, size: 0x6000, encrypted: false, readonly: false },
-  { name: 'phy_init', type: 1, subtype: 1, offset: 0xf000, size: 0x1000, encrypted: false, readonly: false },
-  { name: 'factory', type: 0, subtype: 0, offset: 0x10000, size: 0x1f0000, encrypted: false, readonly: false },
-  { name: 'vfs', type: 1, subtype: 0x81, offset: 0x200000, size: 0x200000, encrypted: false, readonly: false },
+  {
+    name: 'nvs',
+    type: 1,
+    subtype: 2,
+    offset: 0x9000,
+    size: 0x6000,
+    encrypted: false,
+    readonly: false,
+  },
+  {
+    name: 'phy_init',
+    type: 1,
+    subtype: 1,
+    offset: 0xf000,
+    size: 0x1000,
+    encrypted: false,
+    readonly: false,
+  },
+  {
+    name: 'factory',
+    type: 0,
+    subtype: 0,
+    offset: 0x10000,
+    size: 0x1f0000,
+    encrypted: false,
+    readonly: false,
+  },
+  {
+    name: 'vfs',
+    type: 1,
+    subtype: 0x81,
+    offset: 0x200000,
+    size: 0x200000,
+    encrypted: false,
+    readonly: false,
+  },
 ];
 
 /** A release image in MicroPython's convention: its first byte belongs at the bootloader's offset. */
@@ -96,7 +132,10 @@ export function makeMerged(options: FirmwareOptions): Buffer {
   const { chip, tableOffset = 0x8000 } = options;
   const app = makeApp(options);
   const shift = tableOffset - 0x8000;
-  const partitions = STOCK_TABLE.map((row) => ({ ...row, offset: row.offset + (row.offset < 0x10000 ? shift : shift === 0 ? 0 : 0x10000) }));
+  const partitions = STOCK_TABLE.map((row) => ({
+    ...row,
+    offset: row.offset + (row.offset < 0x10000 ? shift : shift === 0 ? 0 : 0x10000),
+  }));
   const appOffset = partitions.find(({ type }) => type === 0)?.offset ?? 0x10000;
   const image = Buffer.alloc(appOffset + app.length, 0xff);
   makeBootloader(options).copy(image, chip.bootloaderOffset);

@@ -7,7 +7,9 @@ import { planRequest, withPlanOptions } from './plan-options.ts';
 /** `ota-build build`, also what runs when no verb is named: from plan to release directory. */
 export function addBuildCommand(program: Command, host: CommandHost): void {
   withPlanOptions(program.command('build', { isDefault: true }))
-    .description('make a release directory: stamped, laid out, signed, verified, bundled (the default command)')
+    .description(
+      'make a release directory: stamped, laid out, signed, verified, bundled (the default command)',
+    )
     .optionsGroup('Writing:')
     .option('--out <dir>', 'directory that the release directory goes into', 'out')
     .option('--force', 'replace a release directory that is there already')
@@ -26,11 +28,15 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
       });
       const { warnings } = built;
       if (built.kind === 'dry-run') {
-        output.result({ ok: true, dryRun: true, plan: built.laidOut.plan, warnings }, () => renderDryRun(built.laidOut, output));
+        output.result({ ok: true, dryRun: true, plan: built.laidOut.plan, warnings }, () =>
+          renderDryRun(built.laidOut, output),
+        );
         return;
       }
       const directory = relative(edge.directory, built.bundle.directory) || '.';
       const { manifest } = built.bundle;
-      output.result({ ok: true, directory, manifest, warnings }, () => renderBuild(built.bundle, directory, output));
+      output.result({ ok: true, directory, manifest, warnings }, () =>
+        renderBuild(built.bundle, directory, output),
+      );
     });
 }

@@ -6,7 +6,14 @@ import { withOutputOptions } from './plan-options.ts';
 
 /** `ota-build inspect`: explains files, without judging them. */
 export function addInspectCommand(program: Command, host: CommandHost): void {
-  withOutputOptions(program.command('inspect').argument('<path...>', 'images, partition tables, OTA data, signature sectors or release directories'))
+  withOutputOptions(
+    program
+      .command('inspect')
+      .argument(
+        '<path...>',
+        'images, partition tables, OTA data, signature sectors or release directories',
+      ),
+  )
     .description('explain any image, partition table, OTA data, signature sector or release')
     .action(async (paths, options) => {
       const { edge } = host;
@@ -14,7 +21,8 @@ export function addInspectCommand(program: Command, host: CommandHost): void {
       const { inspectPath } = await import('../../inspect/inspect-path.ts');
       const { renderInspection } = await import('../render/inspect.ts');
       const inspections = [];
-      for (const path of paths) inspections.push(await inspectPath(resolve(edge.directory, path), path));
+      for (const path of paths)
+        inspections.push(await inspectPath(resolve(edge.directory, path), path));
       output.result(inspections.length === 1 ? inspections[0] : inspections, () =>
         inspections.map((inspection) => renderInspection(inspection, output)).join('\n'),
       );

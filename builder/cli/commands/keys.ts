@@ -8,15 +8,27 @@ const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 
 /** `ota-build keys`: making keys, and the digests that eFuse holds. */
 export function addKeysCommand(program: Command, host: CommandHost): void {
-  const keys = program.command('keys').description('make signing keys, and print the digests that eFuse holds');
-  addGenerate(keys as unknown as Command, host);
-  addDigest(keys as unknown as Command, host);
+  const keys = program
+    .command('keys')
+    .description('make signing keys, and print the digests that eFuse holds');
+  addGenerate(keys, host);
+  addDigest(keys, host);
 }
 
 function addGenerate(keys: Command, { edge }: CommandHost): void {
-  withOutputOptions(keys.command('generate').argument('<file>', 'where the private key goes, such as keys/release.pem'))
-    .description('make a key pair: FILE (private, mode 0600) and FILE with .pub.pem (public); never overwrites')
-    .addOption(new Option('--scheme <name>', 'signature scheme').choices(SCHEMES).default('rsa3072' as const))
+  withOutputOptions(
+    keys
+      .command('generate')
+      .argument('<file>', 'where the private key goes, such as keys/release.pem'),
+  )
+    .description(
+      'make a key pair: FILE (private, mode 0600) and FILE with .pub.pem (public); never overwrites',
+    )
+    .addOption(
+      new Option('--scheme <name>', 'signature scheme')
+        .choices(SCHEMES)
+        .default('rsa3072' as const),
+    )
     .action(async (file, options) => {
       const output = new Output(edge, options);
       const { createKeyFiles } = await import('../../keys/key-files.ts');
@@ -41,8 +53,17 @@ function addDigest(keys: Command, { edge }: CommandHost): void {
       const { readKeyDigest } = await import('../../keys/key-digest.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
       const { digest, scheme } = await readKeyDigest(resolve(edge.directory, file), file);
-      if (options.output !== undefined) await writeFileAtomically(resolve(edge.directory, options.output), digest);
+      if (options.output !== undefined)
+        await writeFileAtomically(resolve(edge.directory, options.output), digest);
       const hex = digest.toString('hex');
-      output.result({ ok: true, scheme, digest: hex, ...(options.output === undefined ? {} : { output: options.output }) }, () => hex);
+      output.result(
+        {
+          ok: true,
+          scheme,
+          digest: hex,
+          ...(options.output === undefined ? {} : { output: options.output }),
+        },
+        () => hex,
+      );
     });
 }

@@ -1,4 +1,9 @@
-import { InvalidArgumentError, Option, type Command, type OptionValues } from '@commander-js/extra-typings';
+import {
+  InvalidArgumentError,
+  Option,
+  type Command,
+  type OptionValues,
+} from '@commander-js/extra-typings';
 import type { PlanRequest } from '../../plan/make-plan.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 
@@ -6,7 +11,9 @@ const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 const FLASH_SIZES = ['keep', '1MB', '2MB', '4MB', '8MB', '16MB', '32MB', '64MB', '128MB'] as const;
 
 /** Options of every command: how results and progress are shown. */
-export function withOutputOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
+export function withOutputOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
   return command
     .optionsGroup('Output:')
     .option('--json', 'print the result as one JSON object on stdout, progress on stderr')
@@ -19,20 +26,52 @@ export function withPlanOptions(command: Command) {
   return withOutputOptions(
     command
       .optionsGroup('What to build:')
-      .option('--board <name>', "board, as in profiles/<name>.yaml of the project or the package's own")
+      .option(
+        '--board <name>',
+        "board, as in profiles/<name>.yaml of the project or the package's own",
+      )
       .option('--variant <name>', "variant, which becomes part of the release's name")
       .option('--profile <file>', 'profile file instead of the one found by board name')
-      .option('--firmware <file>', 'MicroPython .bin as released, merged image or .app-bin to repackage')
-      .option('--layout <name|csv>', 'partition layout: a name in firmware/partitions/, or a CSV file')
-      .addOption(new Option('--flash-size <size>', 'flash size instead of the one in the profile').choices(FLASH_SIZES))
+      .option(
+        '--firmware <file>',
+        'MicroPython .bin as released, merged image or .app-bin to repackage',
+      )
+      .option(
+        '--layout <name|csv>',
+        'partition layout: a name in firmware/partitions/, or a CSV file',
+      )
+      .addOption(
+        new Option('--flash-size <size>', 'flash size instead of the one in the profile').choices(
+          FLASH_SIZES,
+        ),
+      )
       .optionsGroup('What it says of itself:')
-      .option('--app-version <text>', 'version in the app description, at most 31 characters (default: profile, git tag, firmware)')
+      .option(
+        '--app-version <text>',
+        'version in the app description, at most 31 characters (default: profile, git tag, firmware)',
+      )
       .option('--project-name <text>', 'project name in the app description, at most 31 characters')
-      .option('--secure-version <n>', 'anti-rollback counter in the app description; only ever goes up', parseCount)
+      .option(
+        '--secure-version <n>',
+        'anti-rollback counter in the app description; only ever goes up',
+        parseCount,
+      )
       .optionsGroup('Signing:')
-      .option('--sign', 'sign for Secure Boot V2; without --key with a development key, which CI refuses')
-      .option('--key <ref>', 'private key: a PEM file, env:NAME or dev; up to three times', collect, [] as string[])
-      .addOption(new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(SCHEMES)),
+      .option(
+        '--sign',
+        'sign for Secure Boot V2; without --key with a development key, which CI refuses',
+      )
+      .option(
+        '--key <ref>',
+        'private key: a PEM file, env:NAME or dev; up to three times',
+        collect,
+        [] as string[],
+      )
+      .addOption(
+        new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(
+          SCHEMES,
+        ),
+      ),
   );
 }
 
@@ -41,7 +80,18 @@ export type PlanOptions = ReturnType<ReturnType<typeof withPlanOptions>['opts']>
 
 /** What the options ask the planner for. `--key` alone asks for signing too. */
 export function planRequest(options: PlanOptions, edge: ProcessEdge): PlanRequest {
-  const { board, variant, profile, firmware, layout, flashSize, appVersion, projectName, secureVersion, scheme } = options;
+  const {
+    board,
+    variant,
+    profile,
+    firmware,
+    layout,
+    flashSize,
+    appVersion,
+    projectName,
+    secureVersion,
+    scheme,
+  } = options;
   return {
     projectDirectory: edge.directory,
     environment: edge.environment,

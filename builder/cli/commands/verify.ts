@@ -8,7 +8,11 @@ const EXIT_VERIFICATION = 9;
 
 /** `ota-build verify`: the checker alone. */
 export function addVerifyCommand(program: Command, host: CommandHost): void {
-  withOutputOptions(program.command('verify').argument('<path>', 'release directory, image, partition table or OTA data'))
+  withOutputOptions(
+    program
+      .command('verify')
+      .argument('<path>', 'release directory, image, partition table or OTA data'),
+  )
     .description('check a release or a file as the chip would; exit 0 only when everything holds')
     .optionsGroup('Trust:')
     .option('--trust <file>', 'public key in PEM, or a trust.yaml, whose keys must have signed')

@@ -8,13 +8,21 @@ import { renderPlan } from './plan.ts';
 import { formatSize } from './size.ts';
 
 /** What a build made: the directory, its files, the flash map, and how to get it onto a device. */
-export function renderBuild({ manifest, chip, layout }: Bundle, directory: string, output: Output): string {
+export function renderBuild(
+  { manifest, chip, layout }: Bundle,
+  directory: string,
+  output: Output,
+): string {
   const { colours } = output;
   const app = manifest.artifacts.find(({ role }) => role === 'app');
   const bootloader = manifest.artifacts.find(({ role }) => role === 'bootloader');
   const map = flashMap({
     chip,
-    ...(bootloader === undefined ? {} : { bootloader: { offset: bootloader.offset ?? chip.bootloaderOffset, size: bootloader.size } }),
+    ...(bootloader === undefined
+      ? {}
+      : {
+          bootloader: { offset: bootloader.offset ?? chip.bootloaderOffset, size: bootloader.size },
+        }),
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,
@@ -24,8 +32,11 @@ export function renderBuild({ manifest, chip, layout }: Bundle, directory: strin
     '',
     renderFlashMap(map, output),
     '',
-    `${colours.green(colours.bold(directory))}`,
-    ...manifest.artifacts.map(({ file, size, role, offset }) => `  ${file.padEnd(34)} ${formatSize(size).padStart(10)}  ${role}${offset === undefined ? '' : ` at ${hex(offset)}`}`),
+    colours.green(colours.bold(directory)),
+    ...manifest.artifacts.map(
+      ({ file, size, role, offset }) =>
+        `  ${file.padEnd(34)} ${formatSize(size).padStart(10)}  ${role}${offset === undefined ? '' : ` at ${hex(offset)}`}`,
+    ),
     '',
     ...describeSigning(manifest),
     ...describeFlashing(manifest, directory, output),
@@ -34,16 +45,29 @@ export function renderBuild({ manifest, chip, layout }: Bundle, directory: strin
 
 function describeSigning({ signing }: Bundle['manifest']): string[] {
   if (signing === null) return ['Not signed.'];
-  return signing.keys.map(({ digest, development }) => `Signed (${signing.scheme}) by key ${digest}${development === true ? ', a development key' : ''}.`);
+  return signing.keys.map(
+    ({ digest, development }) =>
+      `Signed (${signing.scheme}) by key ${digest}${development === true ? ', a development key' : ''}.`,
+  );
 }
 
-function describeFlashing(manifest: Bundle['manifest'], directory: string, { colours }: Output): string[] {
+function describeFlashing(
+  manifest: Bundle['manifest'],
+  directory: string,
+  { colours }: Output,
+): string[] {
   const isWhole = manifest.artifacts.some(({ role }) => role === 'firmware');
   const check = `Check it:  ${colours.cyan(`ota-build verify ${directory}`)}`;
   if (!isWhole) {
-    return [check, 'There is no bootloader in it, and so no full-flash image: send the .app-bin over the air to devices that have the same partition table.'];
+    return [
+      check,
+      'There is no bootloader in it, and so no full-flash image: send the .app-bin over the air to devices that have the same partition table.',
+    ];
   }
-  return [check, `Flash it:  ${colours.cyan(`cd ${directory} && esptool --chip ${manifest.chip} write-flash @flash_args`)}`];
+  return [
+    check,
+    `Flash it:  ${colours.cyan(`cd ${directory} && esptool --chip ${manifest.chip} write-flash @flash_args`)}`,
+  ];
 }
 
 /** What a dry run found out. */
@@ -54,5 +78,11 @@ export function renderDryRun({ plan, layout, app }: LaidOut, output: Output): st
     flashSize: layout.flash.size.bytes,
     usage: new Map([[layout.slots[0].name, app.length]]),
   });
-  return [renderPlan(plan, output), '', renderFlashMap(map, output), '', 'Dry run: everything up to signing holds; nothing was written.'].join('\n');
+  return [
+    renderPlan(plan, output),
+    '',
+    renderFlashMap(map, output),
+    '',
+    'Dry run: everything up to signing holds; nothing was written.',
+  ].join('\n');
 }

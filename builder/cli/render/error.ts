@@ -7,14 +7,22 @@ const EXIT_INTERNAL = 70;
 /** Prints an error for its reader and returns the exit code that it asks for. */
 export function renderError(error: unknown, output: Output): number {
   if (error instanceof OtaBuildError) {
-    renderKnown(error, output);
+    renderKnown(error as OtaBuildError, output);
     return error.exit;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const text = `internal error: ${message}\nThis is a bug of ota-build, not of your input. Please report it with the output of --verbose.`;
-  output.alert(output.colours.red(output.options.verbose === true ? `${text}\n${stack ?? ''}` : text));
+  output.alert(
+    output.colours.red(output.options.verbose === true ? `${text}\n${stack ?? ''}` : text),
+  );
   if (output.options.json === true) {
-    output.result({ ok: false, error: { name: 'InternalError', code: 'INTERNAL', exit: EXIT_INTERNAL, message } }, () => '');
+    output.result(
+      {
+        ok: false,
+        error: { name: 'InternalError', code: 'INTERNAL', exit: EXIT_INTERNAL, message },
+      },
+      () => '',
+    );
   }
   return EXIT_INTERNAL;
 }
@@ -24,8 +32,12 @@ function renderKnown(error: OtaBuildError, output: Output): void {
   const [first = '', ...rest] = error.message.split('\n');
   output.alert(`${colours.red('error:')} ${first}${rest.map((line) => `\n${line}`).join('')}`);
   if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${error.hint}`);
-  if (options.verbose === true) output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
+  if (options.verbose === true)
+    output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
   if (options.json !== true) return;
   const { name, code, exit, message, hint, where, details } = error;
-  output.result({ ok: false, error: { name, code, exit, message, hint, where, details } }, () => '');
+  output.result(
+    { ok: false, error: { name, code, exit, message, hint, where, details } },
+    () => '',
+  );
 }

@@ -9,7 +9,9 @@ export function renderEvent(event: RunEvent, output: Output): void {
       if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
       return;
     case 'stage-finished':
-      output.progress(`${colours.green('✓')} ${event.title} ${colours.dim(`${Math.round(event.durationMs)} ms`)}`);
+      output.progress(
+        `${colours.green('✓')} ${event.title} ${colours.dim(`${Math.round(event.durationMs)} ms`)}`,
+      );
       return;
     case 'stage-skipped':
       output.progress(`${colours.dim('-')} ${event.title}: skipped (${event.reason})`);

@@ -6,13 +6,25 @@ import type { Output } from '../output.ts';
 export function renderPlan(plan: Plan, { colours }: Output): string {
   const rows: [string, string][] = [
     ['release', plan.stem],
-    ['board', `${plan.board}${plan.variant === undefined ? '' : ` (${plan.variant})`}, ${plan.chip}`],
-    ['version', `${plan.version}, project ${plan.projectName}, secure_version ${plan.secureVersion}`],
+    [
+      'board',
+      `${plan.board}${plan.variant === undefined ? '' : ` (${plan.variant})`}, ${plan.chip}`,
+    ],
+    [
+      'version',
+      `${plan.version}, project ${plan.projectName}, secure_version ${plan.secureVersion}`,
+    ],
     ['created', plan.createdAt],
     ['firmware', `${plan.source.file} (${plan.source.size} bytes, sha256 ${plan.source.sha256})`],
     ['flash size', plan.flash.size === 'keep' ? "as in the bootloader's header" : plan.flash.size],
-    ['layout', `${plan.layout.name} (${plan.layout.file}), table at ${hex(plan.partitionTableOffset)}`],
-    ...plan.layout.partitions.map(({ name, offset, size }): [string, string] => ['', `${hex(offset, 6)}  ${hex(size, 6)}  ${name}`]),
+    [
+      'layout',
+      `${plan.layout.name} (${plan.layout.file}), table at ${hex(plan.partitionTableOffset)}`,
+    ],
+    ...plan.layout.partitions.map(({ name, offset, size }): [string, string] => [
+      '',
+      `${hex(offset, 6)}  ${hex(size, 6)}  ${name}`,
+    ]),
     ['signing', describeSigning(plan)],
   ];
   return rows.map(([label, value]) => `${colours.bold(label.padEnd(11))}${value}`).join('\n');

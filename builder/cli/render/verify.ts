@@ -4,14 +4,28 @@ import type { Verification } from '../../verify/verify-path.ts';
 import type { Output } from '../output.ts';
 
 /** What --json prints: the same findings, digests in hex. */
-export function verificationJson({ name, kind, ok, checks, trust, signedBy }: Verification): unknown {
+export function verificationJson({
+  name,
+  kind,
+  ok,
+  checks,
+  trust,
+  signedBy,
+}: Verification): unknown {
   return {
     ok,
     path: name,
     kind,
-    trust: trust === undefined ? null : { file: trust.file, keys: trust.keys.map((key) => key.toString('hex')) },
+    trust:
+      trust === undefined
+        ? null
+        : { file: trust.file, keys: trust.keys.map((key) => key.toString('hex')) },
     signedBy,
-    checks: checks.map(({ title, findings }) => ({ title, ok: isOk({ title, findings }), findings })),
+    checks: checks.map(({ title, findings }) => ({
+      title,
+      ok: isOk({ title, findings }),
+      findings,
+    })),
   };
 }
 
@@ -19,7 +33,9 @@ export function verificationJson({ name, kind, ok, checks, trust, signedBy }: Ve
 export function renderVerification(verification: Verification, output: Output): string {
   const { colours } = output;
   const lines = verification.checks.flatMap((check) => renderCheck(check, output));
-  const verdict = verification.ok ? colours.green(`${verification.name} holds.`) : colours.red(`${verification.name} does not hold: do not use it.`);
+  const verdict = verification.ok
+    ? colours.green(`${verification.name} holds.`)
+    : colours.red(`${verification.name} does not hold: do not use it.`);
   return [...lines, '', verdict, ...describeOrigin(verification)].join('\n');
 }
 
@@ -35,8 +51,14 @@ function renderCheck(check: Check, { colours }: Output): string[] {
 
 function describeOrigin({ trust, signedBy, manifest }: Verification): string[] {
   if (signedBy.length === 0) return ['It is not signed: nothing proves who made it.'];
-  const development = new Set((manifest?.signing?.keys ?? []).filter((key) => key.development === true).map(({ digest }) => digest));
-  const keys = signedBy.map((digest) => `  ${digest}${development.has(digest) ? ' (development key)' : ''}`);
+  const development = new Set(
+    (manifest?.signing?.keys ?? [])
+      .filter((key) => key.development === true)
+      .map(({ digest }) => digest),
+  );
+  const keys = signedBy.map(
+    (digest) => `  ${digest}${development.has(digest) ? ' (development key)' : ''}`,
+  );
   const origin =
     trust === undefined
       ? 'Signed by the keys below. No trust file was given (--trust), so this proves integrity, not who signed.'

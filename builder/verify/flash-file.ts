@@ -1,0 +1,90 @@
+import {
+  splitFlashImage,
+  type FlashImageParts,
+  type FlashImageSource,
+} from '../compile/flash-image.ts';
+import { FormatError } from '../errors/families.ts';
+import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
+import { isOtaSlot } from '../format/partition-types.ts';
+import { checkAppImage } from './app-image.ts';
+import { checkBootloaderImage } from './bootloader-image.ts';
+import { errorFinding, type Check } from './finding.ts';
+import { signersOf } from './signature.ts';
+import { checkTable } from './table.ts';
+
+export type FlashFile = FlashImageSource & { readonly trustedKeys?: readonly Buffer[] };
+
+export type CheckedFlashFile = {
+  readonly kind: 'flash-image' | 'bootloader';
+  readonly checks: readonly Check[];
+  /** Digests (hex) of the keys whose signatures on the app, or on the bootloader alone, hold. */
+  readonly signedBy: readonly string[];
+};
+
+/** Checks a full-flash image and what lies in it; or a bootloader alone, which looks alike up to its end. */
+export function checkFlashFile(file: FlashFile): CheckedFlashFile {
+  try {
+    return checkParts(file, splitFlashImage(file));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    if (error.code === 'WRONG_KIND') return checkBootloaderAlone(file);
+    const place = {
+      file: file.name,
+      ...(error.where?.offset === undefined ? {} : { offset: error.where.offset }),
+    };
+    const findings = [errorFinding('IMAGE_MALFORMED', error.message, place)];
+    return { kind: 'flash-image', signedBy: [], checks: [{ title: 'full-flash image', findings }] };
+  }
+}
+
+function checkParts(
+  { bytes, start, chip, name, trustedKeys }: FlashFile,
+  parts: FlashImageParts,
+): CheckedFlashFile {
+  const { bootloader, tableOffset, partitions } = parts;
+  const app = parts.app.partition;
+  const slotBytes = bytes.subarray(app.offset - start, app.offset - start + app.size);
+  const tableBytes = bytes.subarray(
+    tableOffset - start,
+    tableOffset - start + PARTITION_TABLE_SIZE,
+  );
+  const checkedApp = checkAppImage(slotBytes, {
+    file: `${name} (app in '${app.name}')`,
+    chip,
+    slotSize: Math.min(app.size, ...partitions.filter(isOtaSlot).map(({ size }) => size)),
+    ...(trustedKeys === undefined ? {} : { trustedKeys }),
+  });
+  const checkedBootloader = checkBootloaderImage(bootloader.bytes, {
+    file: `${name} (bootloader)`,
+    chip,
+    tableOffset,
+    partitionsEnd: Math.max(...partitions.map(({ offset, size }) => offset + size)),
+  });
+  const checkedTable = checkTable(tableBytes, {
+    file: `${name} (partition table)`,
+    tableOffset,
+    flashSize: undefined,
+  });
+  return {
+    kind: 'flash-image',
+    signedBy: signersOf(checkedApp.signature),
+    checks: [
+      { title: 'bootloader', findings: checkedBootloader.findings },
+      { title: 'partition table', findings: checkedTable.findings },
+      { title: 'app image and signature', findings: checkedApp.findings },
+    ],
+  };
+}
+
+function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {
+  const { findings, signature } = checkBootloaderImage(bytes, {
+    file: name,
+    chip,
+    ...(trustedKeys === undefined ? {} : { trustedKeys }),
+  });
+  return {
+    kind: 'bootloader',
+    signedBy: signersOf(signature),
+    checks: [{ title: 'bootloader', findings }],
+  };
+}
