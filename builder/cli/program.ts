@@ -4,6 +4,7 @@ import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addVerifyCommand } from './commands/verify.ts';
+import { UsageError } from '../errors/families.ts';
 import { Output } from './output.ts';
 import type { ProcessEdge } from './process-edge.ts';
 import { renderError } from './render/error.ts';
@@ -21,6 +22,7 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
   let exit = 0;
   const program = createProgram({ edge, setExit: (code) => (exit = code) });
   try {
+    requireVerb(args, program);
     await program.parseAsync([...args], { from: 'user' });
     return exit;
   } catch (error) {
@@ -63,6 +65,16 @@ function createProgram(host: CommandHost): Command {
   ])
     add(program, host);
   return program;
+}
+
+/** `build` is the default, so commander would hand it every unknown verb as a surplus argument. */
+function requireVerb([first]: readonly string[], program: Command): void {
+  if (first === undefined || first.startsWith('-')) return;
+  const verbs = [...program.commands.map((command) => command.name()), 'help'];
+  if (verbs.includes(first)) return;
+  throw new UsageError('USAGE', `there is no command '${first}'`, {
+    hint: `Commands: ${verbs.join(', ')}.`,
+  });
 }
 
 /** Errors are shown as the command asked for; its options may not have been parsed when it failed. */

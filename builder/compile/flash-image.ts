@@ -58,17 +58,7 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
     'between the bootloader and the partition table',
   );
   const partition = bootingApp(source, partitions);
-  const appAt = partition.offset - start;
-  if (appAt >= bytes.length) {
-    throw new FormatError(
-      'TRUNCATED',
-      `${name} ends at ${hex(bytes.length)}, before its app partition '${partition.name}' at ${hex(appAt)}`,
-      {
-        where: { file: name, offset: bytes.length },
-        hint: 'Download or copy the file again.',
-      },
-    );
-  }
+  const appAt = appOffset(source, partition);
   const app = readImage(
     source,
     appAt,
@@ -92,6 +82,29 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
     app: { partition, bytes: bytes.subarray(appAt, appAt + app.image.length), signed: app.signed },
     filledData: partitions.filter((candidate) => holdsData(source, candidate)),
   };
+}
+
+/** Where in the file a partition starts. */
+function appOffset({ bytes, start, name }: FlashImageSource, partition: Partition): number {
+  const at = partition.offset - start;
+  if (at < 0) {
+    throw new FormatError(
+      'BAD_VALUE',
+      `${name}: its app partition '${partition.name}' lies at ${hex(partition.offset)} of flash, in front of the bootloader`,
+      { where: { file: name } },
+    );
+  }
+  if (at >= bytes.length) {
+    throw new FormatError(
+      'TRUNCATED',
+      `${name} ends at ${hex(bytes.length)}, before its app partition '${partition.name}' at ${hex(at)}`,
+      {
+        where: { file: name, offset: bytes.length },
+        hint: 'Download or copy the file again.',
+      },
+    );
+  }
+  return at;
 }
 
 type ReadImage = {
@@ -209,5 +222,7 @@ function requireErased(
 function holdsData({ bytes, start }: FlashImageSource, partition: Partition): boolean {
   if (partition.type === APP_TYPE || isOtadata(partition)) return false;
   const at = partition.offset - start;
-  return !isFilledWith(bytes.subarray(at, at + partition.size), 0xff);
+  // Nothing of what lies in front of the file is in it; a negative index would count from its end.
+  const end = Math.max(0, at + partition.size);
+  return !isFilledWith(bytes.subarray(Math.max(0, at), end), 0xff);
 }

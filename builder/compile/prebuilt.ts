@@ -10,6 +10,8 @@ import type { Bootloader, Compiled, SourceFacts } from './compiled.ts';
 import { detectFirmware, isAppAt } from './firmware-input.ts';
 import { splitFlashImage } from './flash-image.ts';
 import { findMicroPythonBanner, rollbackSupport } from './micropython-banner.ts';
+import { namingFile } from './name-format-error.ts';
+import { rollbackWarning } from './rollback-warning.ts';
 
 /** A finished firmware file taken apart, with what its user has to be told. */
 export type Prebuilt = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
@@ -24,11 +26,13 @@ export type Prebuilt = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
  */
 export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
   const name = plan.source.file;
-  const input = detectFirmware(bytes, name);
-  requireChip(input.chip, chip, plan);
-  return input.kind === 'app'
-    ? readApp(bytes, plan, chip)
-    : readFlashImage(bytes, plan, { ...input, chip });
+  return namingFile(name, () => {
+    const input = detectFirmware(bytes, name);
+    requireChip(input.chip, chip, plan);
+    return input.kind === 'app'
+      ? readApp(bytes, plan, chip)
+      : readFlashImage(bytes, plan, { ...input, chip });
+  });
 }
 
 function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
@@ -84,7 +88,6 @@ function readFlashImage(
     partition: partition.name,
   };
   const bootloader: Bootloader = parts.bootloader;
-  const rollback = rollbackSupport(source.micropython?.version);
   const what =
     convention === 'merged'
       ? 'a merged image that starts at flash offset 0x0'
@@ -92,7 +95,7 @@ function readFlashImage(
   return {
     app: parts.app.bytes,
     bootloader,
-    source: { ...source, bootloaderRollback: rollback },
+    source: { ...source, bootloaderRollback: rollbackSupport(source.micropython?.version) },
     notes: [
       `${name} is ${what} for ${chip.title}${describeMicroPython(source)}; its app is in '${partition.name}'`,
       ...(parts.app.signed
@@ -100,27 +103,13 @@ function readFlashImage(
         : []),
     ],
     warnings: [
-      ...rollbackWarning(rollback, source),
+      ...rollbackWarning(source.micropython?.version),
       ...parts.filledData.map(({ name: data }) => ({
         code: 'DATA_LEFT_OUT',
         message: `the data in partition '${data}' of ${name} is not carried over`,
       })),
     ],
   };
-}
-
-/** What every report says about a bootloader that cannot, or may not, roll back. */
-function rollbackWarning(
-  rollback: ReturnType<typeof rollbackSupport>,
-  { micropython }: SourceFacts,
-): Warning[] {
-  if (rollback === 'enabled') return [];
-  const message =
-    rollback === 'disabled'
-      ? `MicroPython ${micropython?.version ?? ''} was released with a bootloader that does not roll back (rollback came with v1.21): ` +
-        'an update that fails to start stays, and the device with it'
-      : 'whether this bootloader rolls back cannot be told: MicroPython does so from v1.21 on, but no such banner was found';
-  return [{ code: rollback === 'disabled' ? 'NO_ROLLBACK' : 'ROLLBACK_UNKNOWN', message }];
 }
 
 function requireChip(found: Chip, wanted: Chip, plan: Plan): void {

@@ -1,25 +1,29 @@
-import { FormatError } from '../errors/families.ts';
 import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
-import { isAppAt } from './firmware-input.ts';
+import { parseEspImage } from '../format/esp-image.ts';
+import { detectFirmware } from './firmware-input.ts';
+import { splitFlashImage } from './flash-image.ts';
 import { findMicroPythonBanner } from './micropython-banner.ts';
+import { namingFile } from './name-format-error.ts';
 
 /**
- * A version for a release that was given none: the one in an app's description, else MicroPython's own without its v.
- * Undefined when the firmware has neither; what is wrong with it is for the compile step to say.
+ * A version for a release that was given none: the one in the app's description, else MicroPython's own without its v.
+ * Undefined when the firmware has neither. Throws FormatError for a file that is damaged or no firmware: a web page
+ * without a version is a web page above all. `name` is the file as messages show it.
  */
-export function versionInFirmware(firmware: Buffer): string | undefined {
-  const described = isAppAt(firmware, 0) ? describedVersion(firmware) : undefined;
-  return described ?? findMicroPythonBanner(firmware)?.version.replace(/^v/, '');
+export function versionInFirmware(firmware: Buffer, name: string): string | undefined {
+  const app = namingFile(name, () => appIn(firmware, name));
+  return describedVersion(app) ?? findMicroPythonBanner(app)?.version.replace(/^v/, '');
+}
+
+function appIn(firmware: Buffer, name: string): Buffer {
+  const input = detectFirmware(firmware, name);
+  return input.kind === 'app'
+    ? firmware.subarray(0, parseEspImage(firmware).length)
+    : splitFlashImage({ ...input, bytes: firmware, name }).app.bytes;
 }
 
 function describedVersion(app: Buffer): string | undefined {
-  try {
-    const { version } = parseAppDescription(
-      app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
-    );
-    return version === '' ? undefined : version;
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
+  const area = app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE);
+  const { version } = parseAppDescription(area, APP_DESC_OFFSET);
+  return version === '' ? undefined : version;
 }

@@ -44,7 +44,7 @@ export function classifyTrailer(bytes: Uint8Array, imageLength: number): Trailer
 
   const sectorOffset = alignUp(imageLength, SECTOR_SIZE);
   if (firstForeign >= sectorOffset) {
-    if (firstForeign === sectorOffset && holdsV2Sector(reader, sectorOffset)) {
+    if (holdsV2Sector(reader, sectorOffset)) {
       const end = sectorOffset + SECTOR_SIZE;
       if (isFilledWith(reader.bytes.subarray(end), 0xff)) {
         return {
@@ -55,20 +55,26 @@ export function classifyTrailer(bytes: Uint8Array, imageLength: number): Trailer
         };
       }
       const next = firstNotErased(reader.bytes, end) ?? end;
-      if (next % SECTOR_SIZE === 0 && holdsV2Sector(reader, next)) {
-        return { kind: 'misplaced-signature-v2', offset: next, expectedOffset: sectorOffset };
-      }
-      return { kind: 'unknown', offset: next };
+      return misplaced(reader, next, sectorOffset) ?? { kind: 'unknown', offset: next };
     }
-    if (firstForeign % SECTOR_SIZE === 0 && holdsV2Sector(reader, firstForeign)) {
-      return { kind: 'misplaced-signature-v2', offset: firstForeign, expectedOffset: sectorOffset };
-    }
-    return { kind: 'unknown', offset: firstForeign };
+    const found = misplaced(reader, firstForeign, sectorOffset);
+    if (found !== undefined) return found;
   }
-  return classifyUnaligned(reader, imageLength, firstForeign);
+  return classifyWithoutV2(reader, imageLength, firstForeign);
 }
 
-function classifyUnaligned(reader: ByteReader, imageLength: number, firstForeign: number): Trailer {
+/** A V2 sector that holds `offset`, in another place than `expectedOffset`. */
+function misplaced(
+  reader: ByteReader,
+  offset: number,
+  expectedOffset: number,
+): Trailer | undefined {
+  const sector = offset - (offset % SECTOR_SIZE);
+  if (!holdsV2Sector(reader, sector)) return undefined;
+  return { kind: 'misplaced-signature-v2', offset: sector, expectedOffset };
+}
+
+function classifyWithoutV2(reader: ByteReader, imageLength: number, firstForeign: number): Trailer {
   const end = imageLength + V1_SIGNATURE_SIZE;
   const isV1 =
     reader.length >= end &&

@@ -5,7 +5,6 @@ import { ProfileError, SigningError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { loadProfile, shortPath, type LoadedProfile } from '../profile/load-profile.ts';
 import { checkSecureVersion, checkVersion, checkVariant } from './check-names.ts';
-import { gitVersion } from './git-version.ts';
 import { readLayout } from './read-layout.ts';
 import { sourceDate } from './source-date.ts';
 import type { Plan } from './plan.ts';
@@ -14,22 +13,22 @@ import type { Plan } from './plan.ts';
 export type PlanRequest = {
   readonly projectDirectory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly board?: string;
-  readonly variant?: string;
-  readonly profile?: string;
-  readonly firmware?: string;
-  readonly layout?: string;
-  readonly flashSize?: string;
-  readonly appVersion?: string;
-  readonly projectName?: string;
-  readonly secureVersion?: number;
+  readonly board: string | undefined;
+  readonly variant: string | undefined;
+  readonly profile: string | undefined;
+  readonly firmware: string | undefined;
+  readonly layout: string | undefined;
+  readonly flashSize: string | undefined;
+  readonly appVersion: string | undefined;
+  readonly projectName: string | undefined;
+  readonly secureVersion: number | undefined;
   readonly sign: boolean;
-  readonly scheme?: SignatureScheme;
+  readonly scheme: SignatureScheme | undefined;
   readonly keys: readonly string[];
 };
 
-/** Reads a version out of firmware when neither flags, profile nor git name one. */
-export type VersionReader = (firmware: Buffer) => string | undefined;
+/** Reads a version out of firmware when neither flags, profile nor git name one. `name` is for its messages. */
+export type VersionReader = (firmware: Buffer, name: string) => string | undefined;
 
 /**
  * Resolves profile, flags, git and firmware into a plan. Reads, never writes. Throws ProfileError, LayoutError or
@@ -41,10 +40,11 @@ export async function makePlan(
 ): Promise<Plan> {
   const loaded = await loadProfile({
     projectDirectory: request.projectDirectory,
-    ...(request.board === undefined ? {} : { board: request.board }),
-    ...(request.profile === undefined
-      ? {}
-      : { file: resolve(request.projectDirectory, request.profile) }),
+    board: request.board,
+    file:
+      request.profile === undefined
+        ? undefined
+        : resolve(request.projectDirectory, request.profile),
   });
   const { profile, chip, file } = loaded;
   const variant = checkVariant(request.variant);
@@ -53,8 +53,8 @@ export async function makePlan(
   const version = checkVersion(
     request.appVersion ??
       profile.version ??
-      (await gitVersion(request.projectDirectory)) ??
-      versionInFirmware(source.bytes) ??
+      (await versionFromGit(request.projectDirectory)) ??
+      versionInFirmware(source.bytes, source.file) ??
       noVersion(),
   );
   const layout = await readLayout({
@@ -136,6 +136,12 @@ function defaultKeys(request: PlanRequest): string[] {
   throw new SigningError('KEY_MISSING', 'signing was asked for in CI, but no key was named', {
     hint: 'Name one with --key FILE or --key env:NAME, or in the profile; --key dev signs with a development key on purpose.',
   });
+}
+
+/** Loaded only when it is asked: starting a process is not what a plan usually needs. */
+async function versionFromGit(projectDirectory: string): Promise<string | undefined> {
+  const { gitVersion } = await import('./git-version.ts');
+  return gitVersion(projectDirectory);
 }
 
 function noVersion(): never {

@@ -19,9 +19,9 @@ const PROFILE_LIMIT = 1024 * 1024;
 
 export type ProfileRequest = {
   readonly projectDirectory: string;
-  readonly board?: string;
+  readonly board: string | undefined;
   /** A profile file named on the command line; wins over the lookup by board name. */
-  readonly file?: string;
+  readonly file: string | undefined;
 };
 
 /**

@@ -7,7 +7,7 @@ import { errorFinding, warningFinding, type Check, type Finding } from './findin
 import { checkFlashArguments } from './flash-arguments.ts';
 import { checkFlashImage } from './flash-image.ts';
 import { manifestSignatureHolds } from './manifest-signature.ts';
-import { readRelease } from './read-release.ts';
+import { readRelease, type ReleaseFiles } from './read-release.ts';
 import { checkReleaseParts } from './release-parts.ts';
 import type { CheckedSignature } from './signature.ts';
 import { checkZip } from './zip-contents.ts';
@@ -24,15 +24,24 @@ export type CheckedRelease = {
 };
 
 /**
- * Checks a release directory as it is on disk: checksums, manifest and its signature, every image and what the chip
- * would make of it, table, OTA data, flash arguments, the full-flash image against its parts, and the zip.
- * Returns findings. Throws UsageError when the directory cannot be read.
+ * Checks a release directory as it is on disk; see `checkRelease`. Throws UsageError when the directory cannot be read.
  */
 export async function verifyRelease(
   directory: string,
   options: ReleaseOptions = {},
 ): Promise<CheckedRelease> {
-  const { files, findings: strange } = await readRelease(directory);
+  return checkRelease(await readRelease(directory), options);
+}
+
+/**
+ * Checks the files of a release: checksums, manifest and its signature, every image and what the chip would make of it,
+ * table, OTA data, flash arguments, the full-flash image against its parts, and the zip. Returns findings; never throws
+ * for bad bytes.
+ */
+export async function checkRelease(
+  { files, findings: strange }: ReleaseFiles,
+  options: ReleaseOptions = {},
+): Promise<CheckedRelease> {
   const digests = new Map([...files].map(([name, bytes]) => [name, sha256(bytes)]));
   const checksums: Check = {
     title: 'checksums (SHA256SUMS)',

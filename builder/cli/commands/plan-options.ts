@@ -61,12 +61,7 @@ export function withPlanOptions(command: Command) {
         '--sign',
         'sign for Secure Boot V2; without --key with a development key, which CI refuses',
       )
-      .option(
-        '--key <ref>',
-        'private key: a PEM file, env:NAME or dev; up to three times',
-        collect,
-        [] as string[],
-      )
+      .option('--key <ref>', 'private key: a PEM file, env:NAME or dev; up to three times', collect)
       .addOption(
         new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(
           SCHEMES,
@@ -80,33 +75,22 @@ export type PlanOptions = ReturnType<ReturnType<typeof withPlanOptions>['opts']>
 
 /** What the options ask the planner for. `--key` alone asks for signing too. */
 export function planRequest(options: PlanOptions, edge: ProcessEdge): PlanRequest {
-  const {
-    board,
-    variant,
-    profile,
-    firmware,
-    layout,
-    flashSize,
-    appVersion,
-    projectName,
-    secureVersion,
-    scheme,
-  } = options;
+  const keys = options.key ?? [];
   return {
     projectDirectory: edge.directory,
     environment: edge.environment,
-    sign: options.sign === true || options.key.length > 0,
-    keys: options.key,
-    ...(board === undefined ? {} : { board }),
-    ...(variant === undefined ? {} : { variant }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(firmware === undefined ? {} : { firmware }),
-    ...(layout === undefined ? {} : { layout }),
-    ...(flashSize === undefined ? {} : { flashSize }),
-    ...(appVersion === undefined ? {} : { appVersion }),
-    ...(projectName === undefined ? {} : { projectName }),
-    ...(secureVersion === undefined ? {} : { secureVersion }),
-    ...(scheme === undefined ? {} : { scheme }),
+    board: options.board,
+    variant: options.variant,
+    profile: options.profile,
+    firmware: options.firmware,
+    layout: options.layout,
+    flashSize: options.flashSize,
+    appVersion: options.appVersion,
+    projectName: options.projectName,
+    secureVersion: options.secureVersion,
+    scheme: options.scheme,
+    sign: options.sign === true || keys.length > 0,
+    keys,
   };
 }
 
@@ -115,6 +99,6 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }

@@ -1,0 +1,108 @@
+import { FormatError } from '../errors/families.ts';
+import { isFilledWith } from '../format/byte-reader.ts';
+import { SECTOR_SIZE } from '../format/image-trailer.ts';
+import { parsePartitionRow, ROW_SIZE } from '../format/partition-row.ts';
+import {
+  parsePartitionTable,
+  PARTITION_TABLE_SIZE,
+  type Partition,
+} from '../format/partition-table.ts';
+import { subtypeName, typeName } from '../format/partition-types.ts';
+import { checkPartitions } from '../partition/check-partitions.ts';
+
+/** One row of a table. Offset and size in bytes. */
+export type PartitionReport = {
+  readonly name: string;
+  readonly type: number;
+  readonly subtype: number;
+  readonly typeName: string;
+  readonly subtypeName: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly flags: readonly ('encrypted' | 'readonly')[];
+};
+
+/** A partition table as far as it can be read. */
+export type TableReport = {
+  /** Flash offset. */
+  readonly offset: number;
+  readonly partitions: readonly PartitionReport[];
+  /** `unknown`: the table is damaged, see `problem`. */
+  readonly md5: 'valid' | 'absent' | 'unknown';
+  readonly problem?: string;
+  /** Something follows the table in its sector, such as a Secure Boot V1 signature. */
+  readonly dataBehind: boolean;
+  /** What is wrong or unwise about the layout. */
+  readonly remarks: readonly string[];
+};
+
+export type ReadTable = { readonly report: TableReport; readonly partitions: readonly Partition[] };
+
+export type TablePlace = {
+  /** Flash offset of the table. */
+  readonly offset: number;
+  /** Bytes of flash, when known. */
+  readonly flashSize: number | undefined;
+};
+
+/**
+ * Explains the table at the start of `bytes`; of a damaged one, the rows before the damage. Throws FormatError when not
+ * even the first row can be read.
+ */
+export function describeTable(bytes: Buffer, { offset, flashSize }: TablePlace): ReadTable {
+  const { partitions, md5, problem } = readTable(bytes);
+  const issues = checkPartitions(partitions, { tableOffset: offset, flashSize });
+  const report: TableReport = {
+    offset,
+    partitions: partitions.map(describePartition),
+    md5,
+    ...(problem === undefined ? {} : { problem }),
+    dataBehind: !isFilledWith(bytes.subarray(PARTITION_TABLE_SIZE, SECTOR_SIZE), 0xff),
+    remarks: issues.map(({ message }) => message),
+  };
+  return { report, partitions };
+}
+
+function readTable(
+  bytes: Buffer,
+): Pick<ReadTable, 'partitions'> & Pick<TableReport, 'md5' | 'problem'> {
+  try {
+    const { partitions, md5 } = parsePartitionTable(bytes);
+    return { partitions, md5 };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const partitions = readableRows(bytes.subarray(0, PARTITION_TABLE_SIZE));
+    if (partitions.length === 0) throw error;
+    return { partitions, md5: 'unknown', problem: error.message };
+  }
+}
+
+function readableRows(bytes: Buffer): Partition[] {
+  const partitions: Partition[] = [];
+  try {
+    for (let at = 0; at + ROW_SIZE <= bytes.length; at += ROW_SIZE) {
+      partitions.push(parsePartitionRow(bytes.subarray(at, at + ROW_SIZE), at));
+    }
+  } catch (error) {
+    // The end marker, the MD5 row or the damage: what comes before it is what there is to show.
+    if (!(error instanceof FormatError)) throw error;
+  }
+  return partitions;
+}
+
+function describePartition(partition: Partition): PartitionReport {
+  const { name, type, subtype, offset, size, encrypted, readonly } = partition;
+  return {
+    name,
+    type,
+    subtype,
+    typeName: typeName(type),
+    subtypeName: subtypeName(type, subtype),
+    offset,
+    size,
+    flags: [
+      ...(encrypted ? (['encrypted'] as const) : []),
+      ...(readonly ? (['readonly'] as const) : []),
+    ],
+  };
+}
