@@ -14,6 +14,12 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
       controller.abort(new InterruptedError(signal));
     });
   }
+  // A reader that went away (`| head`) is not an error of ours.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   const { runCommandLine } = await import('./cli/program.ts');
   process.exitCode = await runCommandLine(args, {
     version: packageVersion(),

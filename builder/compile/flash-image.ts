@@ -47,7 +47,7 @@ export type FlashImageSource = {
  * accounted for.
  */
 export function splitFlashImage(source: FlashImageSource): FlashImageParts {
-  const { bytes, start, chip, name } = source;
+  const { bytes, start, chip } = source;
   const bootloaderAt = chip.bootloaderOffset - start;
   const { image, signed, end } = readImage(source, bootloaderAt, bytes.length, 'the bootloader');
   const { tableOffset, partitions } = findTable(source, chip.bootloaderOffset + image.length);

@@ -64,6 +64,8 @@ export function rollbackSupport(version: string | undefined): RollbackSupport {
   if (match === null) return 'unknown';
   const [, major = '', minor = '', rest = ''] = match;
   const number = Number(major) * 1000 + Number(minor);
+  // Between the two releases versions count commits: v1.20.0-480-gabcdef012.
+  if (number === 1020 && /-\d+-g[0-9a-f]/.test(rest)) return 'unknown';
   if (number < 1021) return 'disabled';
   return number === 1021 && /-preview|-dev/.test(rest) ? 'unknown' : 'enabled';
 }

@@ -11,8 +11,12 @@ import { namingFile } from './name-format-error.ts';
  * without a version is a web page above all. `name` is the file as messages show it.
  */
 export function versionInFirmware(firmware: Buffer, name: string): string | undefined {
-  const app = namingFile(name, () => appIn(firmware, name));
-  return describedVersion(app) ?? findMicroPythonBanner(app)?.version.replace(/^v/, '');
+  return namingFile(name, () => {
+    const app = appIn(firmware, name);
+    const description = app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE);
+    const { version } = parseAppDescription(description, APP_DESC_OFFSET);
+    return version === '' ? findMicroPythonBanner(app)?.version.replace(/^v/, '') : version;
+  });
 }
 
 function appIn(firmware: Buffer, name: string): Buffer {
@@ -20,10 +24,4 @@ function appIn(firmware: Buffer, name: string): Buffer {
   return input.kind === 'app'
     ? firmware.subarray(0, parseEspImage(firmware).length)
     : splitFlashImage({ ...input, bytes: firmware, name }).app.bytes;
-}
-
-function describedVersion(app: Buffer): string | undefined {
-  const area = app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE);
-  const { version } = parseAppDescription(area, APP_DESC_OFFSET);
-  return version === '' ? undefined : version;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, renameSync } from 'node:fs';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import { describeWriteFailure } from './write-failure.ts';
@@ -42,6 +42,7 @@ export async function createStagingDirectory(
     path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}.partial`);
     await mkdir(path);
   } catch (error) {
+    if (createdParent !== undefined) await removeEmptyParents(parent, createdParent);
     throw describeWriteFailure(error, parent);
   }
   let published = false;
@@ -88,12 +89,14 @@ async function clearLeftovers(target: string, parent: string, prefix: string): P
   for (const name of await readdir(parent)) {
     if (!name.startsWith(prefix)) continue;
     const leftover = join(parent, name);
-    if (name.endsWith('.old')) {
+    // Exactly our own endings: what belongs to `X-1.2.3` starts like what belongs to `X-1.2`.
+    const ending = name.slice(prefix.length);
+    if (/^[0-9a-f]{12}\.old$/.test(ending)) {
       if (existsSync(target)) await rm(leftover, { recursive: true, force: true });
       else renameSync(leftover, target);
       continue;
     }
-    const owner = /^(\d+)-/.exec(name.slice(prefix.length))?.[1];
+    const owner = /^(\d+)-[0-9a-f]{12}\.partial$/.exec(ending)?.[1];
     if (owner !== undefined && !isAlive(Number(owner)))
       await rm(leftover, { recursive: true, force: true });
   }
@@ -122,6 +125,6 @@ async function removeEmptyParents(innermost: string, outermost: string): Promise
   for (let path = innermost; path.startsWith(outermost); path = dirname(path)) {
     const entries = await readdir(path).catch(() => ['unreadable']);
     if (entries.length > 0) return;
-    await rm(path, { recursive: true, force: true });
+    await rmdir(path).catch(() => undefined);
   }
 }

@@ -24,6 +24,13 @@ export function describeWriteFailure(error: unknown, path: string): unknown {
       },
     );
   }
+  if (code === 'ENOENT') {
+    return new UsageError(
+      'OUTPUT_DENIED',
+      `${path} cannot be written: the directory that it belongs in does not exist`,
+      { ...options, hint: 'Make the directory first, or choose another.' },
+    );
+  }
   if (
     code === 'ENOTDIR' ||
     code === 'EEXIST' ||

@@ -57,26 +57,27 @@ function slotsOf(apps: readonly PartitionContents[]): readonly (PartitionContent
 type Choice = { readonly index: number; readonly why: string };
 
 function firstChoice({ partitions, otadata, rollback }: BootFacts, hasFactory: boolean): Choice {
-  const otherwise = hasFactory ? 'factory boots' : 'the first slot that holds an image boots';
+  const otherwise = hasFactory
+    ? 'factory comes first'
+    : 'the first slot that holds an image is taken';
   if (otadata === null) {
     const isMissing = !partitions.some(isOtadata);
     const why = isMissing
       ? 'there is no otadata partition'
-      : 'the otadata partition is not in this file, and so taken for erased';
-    return { index: FACTORY_INDEX, why: `${why}: ${otherwise}` };
+      : 'otadata is not in this file and taken for erased';
+    return { index: FACTORY_INDEX, why: `${why}, so ${otherwise}` };
   }
   const { withRollback, withoutRollback } = otadata;
   const { slot, why } = rollback === 'disabled' ? withoutRollback : withRollback;
-  if (slot === null)
-    return {
-      index: hasFactory ? FACTORY_INDEX : 0,
-      why: `otadata selects nothing, as ${why}: ${otherwise}`,
-    };
+  if (slot === null) {
+    const index = hasFactory ? FACTORY_INDEX : 0;
+    return { index, why: `otadata selects nothing (${why}), so ${otherwise}` };
+  }
   const differs = rollback === 'unknown' && withoutRollback.slot !== slot;
   const other = differs
     ? `; a bootloader without rollback would take slot ${withoutRollback.slot ?? 'none'}`
     : '';
-  return { index: slot, why: `otadata selects slot ${slot}: ${why}${other}` };
+  return { index: slot, why: `otadata selects slot ${slot}, as ${why}${other}` };
 }
 
 function holdsBootableImage({ contents }: PartitionContents): boolean {

@@ -22,8 +22,8 @@ export type HeaderReport = {
   readonly minChipRevision: string;
   /** `v3.99`; null where none is set. */
   readonly maxChipRevision: string | null;
-  /** The field that older bootloaders looked at: a major revision, on the ESP32-C3 a minor one. */
-  readonly legacyMinChipRevision: number;
+  /** What bootloaders looked at before ESP-IDF had the other two; null where it asks for nothing. */
+  readonly legacyMinChipRevision: string | null;
   /** null: disabled. */
   readonly wpPin: number | null;
   /** The three bytes of drive strengths, in hex. */
@@ -45,9 +45,14 @@ export function describeHeader(header: ImageHeader, chip: Chip | undefined): Hea
     entryAddress: header.entryAddress,
     minChipRevision: formatRevision(header.minChipRevisionFull),
     maxChipRevision: formatRevisionLimit(header.maxChipRevisionFull),
-    legacyMinChipRevision: header.minChipRevision,
+    legacyMinChipRevision: legacyRevision(header.minChipRevision, chip),
     wpPin: wpPin === NO_WP_PIN ? null : wpPin,
     spiPinDrive: header.spiPinDrive.toString('hex'),
     sha256Appended: header.hashAppended,
   };
+}
+
+function legacyRevision(revision: number, chip: Chip | undefined): string | null {
+  if (revision === 0 || chip === undefined) return null;
+  return chip.legacyRevision === 'major' ? `v${revision}.0` : `v0.${revision}`;
 }

@@ -35,8 +35,18 @@ export function parsePrivateKey(text: string, name: string): PrivateKey {
       },
     );
   }
-  // `openssl ecparam -genkey` puts the curve's parameters before the key.
-  const block = blocks.find(({ label }) => label !== 'EC PARAMETERS') ?? blocks[0];
+  const keys = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'));
+  if (keys.length > 1) {
+    throw new SigningError(
+      'KEY_COUNT',
+      `${name} holds ${keys.length} private keys; one was expected`,
+      {
+        hint: 'Put each key into a file of its own, and name them all with --key.',
+      },
+    );
+  }
+  // Other blocks may stand beside it: `openssl ecparam -genkey` puts the curve's parameters before the key.
+  const [block = blocks[0]] = keys;
   if (block === undefined) throw new SigningError('KEY_UNREADABLE', `${name} holds no key`);
   const key = openBlock(block, name);
   return { key, fields: supportedFields(key, name), development: text.includes(DEVELOPMENT_MARK) };

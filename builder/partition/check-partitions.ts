@@ -8,6 +8,7 @@ import {
   isOtadata,
   offsetAlignment,
   PARTITION_TABLE_TYPE,
+  subtypeKeywords,
   typeKeywords,
 } from '../format/partition-types.ts';
 import { checkOtaSlots } from './check-ota-slots.ts';
@@ -28,6 +29,8 @@ export type CheckOptions = {
 
 /** ESP-IDF reads OTA data from exactly two sectors. */
 const OTADATA_SIZE = 2 * SECTOR_SIZE;
+/** `data, tee_ota` in CSV. */
+const TEE_OTADATA_SUBTYPE = 0x90;
 /** nvs_flash needs three pages to be written to (gen_esp32part.py, NVS_RW_MIN_PARTITION_SIZE). */
 const NVS_READ_WRITE_MINIMUM = 0x3000;
 /** esp_image_format.c refuses to verify an app in a larger partition; without 32-bit mapping nothing beyond is reachable. */
@@ -85,10 +88,19 @@ function checkRow(partition: Partition, index: number): PartitionIssue[] {
       ),
     );
   }
-  if (typeKeywords().has(name.toLowerCase()) && typeKeywords().get(name.toLowerCase()) !== type) {
-    issues.push(warning(`'${name}' is named like another partition type`, index));
-  }
-  return [...issues, ...checkReadonly(partition, index)];
+  return [...issues, ...checkKeyword(partition, index), ...checkReadonly(partition, index)];
+}
+
+/** A row whose name says another type or subtype than its columns was most likely filled in wrongly. */
+function checkKeyword({ name, type, subtype }: Partition, index: number): PartitionIssue[] {
+  const word = name.toLowerCase();
+  const typeOfName = typeKeywords().get(word);
+  if (typeOfName !== undefined && typeOfName !== type)
+    return [warning(`'${name}' is named like another partition type`, index)];
+  const isSubtype = [...typeKeywords().values()].some((each) => subtypeKeywords(each).has(word));
+  if (isSubtype && subtypeKeywords(type).get(word) !== subtype)
+    return [warning(`'${name}' is named like another partition subtype`, index)];
+  return [];
 }
 
 function checkReadonly(partition: Partition, index: number): PartitionIssue[] {
@@ -179,15 +191,31 @@ function beyondFlash(
   };
 }
 
+/** ESP-IDF reads the choice of a slot from one partition only; so does its trusted execution environment. */
 function checkOtadata(partitions: readonly Partition[]): PartitionIssue[] {
+  return [
+    ...checkSingleOtadata(partitions, 'otadata', isOtadata),
+    ...checkSingleOtadata(
+      partitions,
+      'TEE otadata',
+      ({ type, subtype }) => type === DATA_TYPE && subtype === TEE_OTADATA_SUBTYPE,
+    ),
+  ];
+}
+
+function checkSingleOtadata(
+  partitions: readonly Partition[],
+  what: string,
+  isOne: (partition: Partition) => boolean,
+): PartitionIssue[] {
   const all = partitions.flatMap((partition, index) =>
-    isOtadata(partition) ? [{ ...partition, index }] : [],
+    isOne(partition) ? [{ ...partition, index }] : [],
   );
   const [first, second] = all;
   if (first !== undefined && second !== undefined) {
     return [
       invalid(
-        `'${first.name}' and '${second.name}' are both otadata; there is one at most`,
+        `'${first.name}' and '${second.name}' are both ${what}; there is one at most`,
         first.index,
         second.index,
       ),
@@ -196,7 +224,7 @@ function checkOtadata(partitions: readonly Partition[]): PartitionIssue[] {
   if (first !== undefined && first.size !== OTADATA_SIZE) {
     return [
       invalid(
-        `'${first.name}' (otadata) has ${hex(first.size)} bytes; exactly ${hex(OTADATA_SIZE)} are needed`,
+        `'${first.name}' (${what}) has ${hex(first.size)} bytes; exactly ${hex(OTADATA_SIZE)} are needed`,
         first.index,
       ),
     ];

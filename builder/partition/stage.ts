@@ -1,5 +1,4 @@
 import { LayoutError, type LayoutCode } from '../errors/families.ts';
-import { mmuPageSize } from '../chip/mmu-page.ts';
 import { createInitialOtadata } from '../format/otadata.ts';
 import { encodePartitionTable, type Partition } from '../format/partition-table.ts';
 import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
@@ -18,7 +17,7 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
   key: 'partition',
   title: 'laying out flash',
   run: (context, stamped) => {
-    const { plan, chip, description } = stamped;
+    const { plan, pageSize } = stamped;
     const bootloader = resizedBootloader(context, stamped);
     const flash = settings(stamped, bootloader);
     const partitions = plan.layout.partitions.map(({ line, ...partition }) => partition);
@@ -27,7 +26,6 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     const otadataPartition = partitions.find(isOtadata);
     if (first === undefined || otadataPartition === undefined) throw noOtaSlots(plan);
     const slots: [Partition, ...Partition[]] = [first, ...others];
-    const pageSize = mmuPageSize(chip, description.mmuPageSizeLog2, flash.size.bytes);
     requireFit(sizeInSlot(stamped.app, plan.signing === null ? undefined : { pageSize }), slots, {
       signed: plan.signing !== null,
       layout: plan.layout.name,

@@ -1,4 +1,7 @@
+import { CHIPS } from '../chip/registry.ts';
 import { byteCount, z } from '../schema/schema.ts';
+
+const CHIP_NAMES = CHIPS.map(({ name }) => name);
 
 const text = (what: string) => z.string(`expected ${what}`);
 
@@ -10,7 +13,7 @@ export const profileSchema = z.strictObject({
     'expected letters, digits and _ only',
   ),
   description: text('a sentence').optional(),
-  chip: text('a chip, such as esp32c3'),
+  chip: z.enum(CHIP_NAMES, { error: `expected one of ${CHIP_NAMES.join(', ')}` }),
   projectName: text('the name in the app description').default('micropython'),
   version: text('the version in the app description').optional(),
   secureVersion: z.number('expected an integer of 0 or more').int().nonnegative().default(0),

@@ -1,4 +1,4 @@
-import { mmuPageSize } from '../chip/mmu-page.ts';
+import { existsSync } from 'node:fs';
 import { SigningError } from '../errors/families.ts';
 import { developmentKeyPath } from '../keys/development-key.ts';
 import type { Signer } from '../keys/signer.ts';
@@ -6,12 +6,11 @@ import type { LaidOut } from '../partition/laid-out.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import type { Plan } from '../plan/plan.ts';
-import { existsSync } from 'node:fs';
 import { openSigners } from './open-signers.ts';
 import { signImage } from './sign-image.ts';
 import type { Signed } from './signed.ts';
 
-/** Keys are opened in the preflight, before any work; a plan is signed with exactly those. */
+/** Keys that the preflight opened, before any work; a plan is signed with exactly those. */
 const opened = new WeakMap<Plan, readonly Signer[]>();
 
 /** Signs the app, and the bootloader where the profile says so. */
@@ -20,11 +19,9 @@ export const signStage: Stage<LaidOut, Signed> = {
   title: 'signing',
   preflight: async (context, plan, { dryRun }) => {
     if (plan.signing === null) return;
-    const wouldMakeKey =
-      plan.signing.keys.includes('dev') &&
-      !existsSync(developmentKeyPath(context.projectDirectory, plan.signing.scheme));
-    if (dryRun && wouldMakeKey) {
-      context.note('a development key would be made under keys/dev/');
+    if (lacksDevelopmentKey(context, plan)) {
+      // Made when everything before signing has worked out: a refusal must not leave a key behind.
+      if (dryRun) context.note('a development key would be made under keys/dev/');
       return;
     }
     opened.set(plan, await openSigners(context, plan));
@@ -34,12 +31,9 @@ export const signStage: Stage<LaidOut, Signed> = {
       ? { reason: 'not asked for; use --sign', output: { ...laidOut, signers: [] } }
       : undefined,
   run: async (context, laidOut) => {
-    const { plan, chip, description, layout, bootloader } = laidOut;
-    const signers = opened.get(plan) ?? [];
-    if (signers.length === 0)
-      throw new SigningError('KEY_MISSING', 'the plan is signed, but no key was opened');
+    const { plan, pageSize, bootloader } = laidOut;
+    const signers = opened.get(plan) ?? (await openSigners(context, plan));
     announce(context, signers);
-    const pageSize = mmuPageSize(chip, description.mmuPageSizeLog2, layout.flash.size.bytes);
     const app = await signImage(laidOut.app, { secureBoot: { kind: 'app', pageSize }, signers });
     if (bootloader === undefined || plan.signing?.bootloader !== true)
       return { ...laidOut, app, signers };
@@ -59,6 +53,11 @@ export const signStage: Stage<LaidOut, Signed> = {
     return { ...laidOut, app, bootloader: { ...bootloader, bytes, signed: true }, signers };
   },
 };
+
+function lacksDevelopmentKey({ projectDirectory }: Context, { signing }: Plan): boolean {
+  if (signing?.keys.includes('dev') !== true) return false;
+  return !existsSync(developmentKeyPath(projectDirectory, signing.scheme));
+}
 
 function announce(context: Context, signers: readonly Signer[]): void {
   for (const { reference, scheme, digest, development } of signers) {

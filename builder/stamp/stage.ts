@@ -1,5 +1,8 @@
+import { flashSizeByCode } from '../chip/flash-settings.ts';
+import { mmuPageSize } from '../chip/mmu-page.ts';
 import type { Compiled } from '../compile/compiled.ts';
 import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
+import { parseEspImage } from '../format/esp-image.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import { stampApp } from './stamp-app.ts';
 import type { Stamped } from './stamped.ts';
@@ -26,6 +29,9 @@ export const stampStage: Stage<Compiled, Stamped> = {
           `is confirmed, and never again starts an app with a lower one; a bootloader without it ignores the number`,
       );
     }
-    return Promise.resolve({ ...compiled, app, description });
+    // The size that the app was built for counts, not the one that the profile gives the bootloader.
+    const flashSize = flashSizeByCode(parseEspImage(app).header.flashSizeCode)?.bytes ?? 0;
+    const pageSize = mmuPageSize(compiled.chip, description.mmuPageSizeLog2, flashSize);
+    return Promise.resolve({ ...compiled, app, description, pageSize });
   },
 };

@@ -5,4 +5,6 @@ import type { AppDescription } from '../format/app-desc.ts';
 export type Stamped = Compiled & {
   /** The description as read back from the stamped app. */
   readonly description: AppDescription;
+  /** Bytes of a flash page as the MMU maps this app: what secure padding goes by. */
+  readonly pageSize: number;
 };

@@ -7,6 +7,8 @@ import { errorFinding, type Finding } from './finding.ts';
 
 /** No release of ours has more files than this; a directory that has more is not one. */
 const MOST_FILES = 64;
+/** Two full-flash images of 128 MiB, their parts and the zip of all would still fit. */
+const MOST_BYTES = 600 * 1024 * 1024;
 
 /** The contents of a release directory as they are on disk now. */
 export type ReleaseFiles = {
@@ -28,15 +30,20 @@ export async function readRelease(directory: string): Promise<ReleaseFiles> {
   }
   const files = new Map<string, Buffer>();
   const findings: Finding[] = [];
+  let total = 0;
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isFile())
-      files.set(entry.name, await readInput(join(directory, entry.name), 'a file of a release'));
-    else
-      findings.push(
-        errorFinding('FILE_UNEXPECTED', 'is not a regular file; a release has nothing else', {
-          file: entry.name,
-        }),
-      );
+    if (!entry.isFile()) {
+      const message = 'is not a regular file; a release has nothing else';
+      findings.push(errorFinding('FILE_UNEXPECTED', message, { file: entry.name }));
+      continue;
+    }
+    const bytes = await readInput(
+      join(directory, entry.name),
+      'a file of a release',
+      MOST_BYTES - total,
+    );
+    total += bytes.length;
+    files.set(entry.name, bytes);
   }
   return { files, findings };
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CHIPS, describeChipId } from '../../builder/chip/registry.ts';
-import { NEEDS_ORACLE, oraclePython } from '../support/oracle.ts';
+import { isMissing, NEEDS_ORACLE, oraclePython } from '../support/oracle.ts';
 
 type EsptoolChip = {
   readonly title: string;
@@ -28,7 +28,7 @@ print(json.dumps({
 
 const python = oraclePython();
 
-describe.skipIf(python === undefined)(`chip data against esptool (${NEEDS_ORACLE})`, () => {
+describe.skipIf(isMissing(python))(`chip data against esptool (${NEEDS_ORACLE})`, () => {
   let esptool: ReadonlyMap<string, EsptoolChip>;
 
   beforeAll(() => {

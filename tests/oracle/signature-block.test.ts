@@ -16,7 +16,7 @@ import {
   looksLikeSignatureSector,
   parseSignatureSector,
 } from '../../builder/format/signature-sector.ts';
-import { NEEDS_ORACLE, oracleTool } from '../support/oracle.ts';
+import { isMissing, NEEDS_ORACLE, oracleTool } from '../support/oracle.ts';
 import {
   ALL_SCHEMES,
   aPrivateKey,
@@ -31,7 +31,7 @@ const CONTENTS = Buffer.from(
 
 const COMBINATIONS = ALL_SCHEMES.flatMap((scheme) => [1, 2, 3].map((count) => ({ scheme, count })));
 
-describe.skipIf(espsecure === undefined)(
+describe.skipIf(isMissing(espsecure))(
   `signature blocks against espsecure (${NEEDS_ORACLE})`,
   () => {
     let directory: string;

@@ -5,6 +5,16 @@ import { delimiter, dirname, join } from 'node:path';
 /** What to put in the name of a suite that is skipped without the oracle. */
 export const NEEDS_ORACLE = 'needs a Python with esptool: set OTA_BUILD_ORACLE_PYTHON';
 
+/**
+ * True when tests have to be skipped because an oracle is missing. Where every oracle has to run
+ * (OTA_BUILD_REQUIRE_ORACLES=1, as in .ci/run) a missing one throws instead, and so fails the tests that need it.
+ */
+export function isMissing(oracle: string | undefined, what = NEEDS_ORACLE): boolean {
+  if (oracle !== undefined) return false;
+  if (process.env['OTA_BUILD_REQUIRE_ORACLES'] !== '1') return true;
+  throw new Error(`OTA_BUILD_REQUIRE_ORACLES=1, but an oracle is missing: ${what}`);
+}
+
 let found: { readonly python: string | undefined } | undefined;
 
 /**

@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { resolve } from 'node:path';
+import type { Inspection } from '../../inspect/inspection.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { withOutputOptions } from './plan-options.ts';
@@ -20,7 +21,7 @@ export function addInspectCommand(program: Command, host: CommandHost): void {
       const output = new Output(edge, options);
       const { inspectPath } = await import('../../inspect/inspect-path.ts');
       const { renderInspection } = await import('../render/inspect.ts');
-      const inspections = [];
+      const inspections: Inspection[] = [];
       for (const path of paths)
         inspections.push(await inspectPath(resolve(edge.directory, path), path));
       output.result(inspections.length === 1 ? inspections[0] : inspections, () =>

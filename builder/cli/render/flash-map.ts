@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { hex } from '../../errors/hex.ts';
 import { subtypeName, typeName } from '../../format/partition-types.ts';
 import type { FlashRegion } from '../../partition/flash-map.ts';
-import type { Colours, Output } from '../output.ts';
+import type { Colours } from '../output.ts';
 import { printable } from './printable.ts';
 import { formatSize } from './size.ts';
 import { renderTable, type Column } from './table.ts';
@@ -28,17 +28,17 @@ const SHAPES: readonly { readonly columns: readonly (keyof Cells)[]; readonly ba
   { columns: ['offset', 'size', 'name', 'type', 'used'], bar: 8 },
 ];
 
+/** What a map is drawn on: the width of a terminal, and its colours. */
+export type Canvas = { readonly width: number; readonly colours: Colours };
+
 /** From here on a slot is nearly full: the next version may not fit. */
 const NEARLY_FULL = 95;
 
 /**
  * A flash map as a table: where each region lies, how large it is, and how full it is where that is known. Columns are
- * left out where `output` is too narrow for them.
+ * left out where the canvas is too narrow for them.
  */
-export function renderFlashMap(
-  regions: readonly FlashRegion[],
-  { colours, width }: Output,
-): string {
+export function renderFlashMap(regions: readonly FlashRegion[], { colours, width }: Canvas): string {
   let table = '';
   for (const { columns, bar } of SHAPES) {
     const rows = regions.map((region) => {

@@ -44,6 +44,8 @@ describe('decodeCsvLines', () => {
   test('says so when it is given a binary table', () => {
     const error = formatErrorOf(() => decodeCsvLines(Buffer.from('aa500102', 'hex')));
     expect(error.message).toContain('it is a binary partition table');
+    const other = formatErrorOf(() => decodeCsvLines(Buffer.from('aa510102', 'hex')));
+    expect(other.message).not.toContain('binary');
   });
 
   test.each([
@@ -51,11 +53,17 @@ describe('decodeCsvLines', () => {
     ['UTF-16 with half a pair', Buffer.from('\ufeff\n\n\ud83d,', 'utf16le'), 3],
     ['UTF-32 cut in a character', utf32('\ufeff\nb', 'LE').subarray(0, 10), 2],
     ['UTF-32 past the last character', Buffer.from('fffe000000001100', 'hex'), 1],
-    ['UTF-32 with a surrogate', Buffer.from('0000feff0000000a0000d83d', 'hex'), 2],
-  ])('refuses %s', (_, bytes, line) => {
+    ['UTF-32 with the first surrogate', Buffer.from('0000feff0000000a0000d800', 'hex'), 2],
+    ['UTF-32 with the last surrogate', Buffer.from('0000feff0000000a0000dfff', 'hex'), 2],
+  ])('refuses %s', (name, bytes, line) => {
     const error = formatErrorOf(() => decodeCsvLines(bytes));
     expect(error).toMatchObject({ code: 'CSV_SYNTAX', where: { line } });
-    expect(error.message).toContain('not valid UTF-');
+    expect(error.message).toContain(`not valid ${name.slice(0, 6)}:`);
+  });
+
+  test('reads UTF-32 up to the last character and on both sides of the surrogates', () => {
+    const text = '\ud7ff\ue000\u{10ffff}';
+    expect(decodeCsvLines(utf32(`\ufeff${text}`, 'BE'))).toEqual([text]);
   });
 
   test('suspects UTF-16 without a mark behind NUL characters', () => {

@@ -131,6 +131,16 @@ describe('parsePartitionCsv reads', () => {
     );
   });
 
+  test('numbers up to the width of their field', () => {
+    const rows = parse('a,0xff,0xff,0xffffffff,0\nb,4,0,0,0xffffffff');
+    expect(rows.map(brief)).toEqual([
+      ['a', 0xff, 0xff, 0xffff_ffff, { kind: 'bytes', bytes: 0 }, ''],
+      ['b', 4, 0, 0, { kind: 'bytes', bytes: 0xffff_ffff }, ''],
+    ]);
+    const over = ['a,0x100,0,,1', 'a,4,256,,1', 'a,-1,0,,1', 'a,4,-1,,1', 'a,4,0,0x100000000,1'];
+    for (const csv of over) expect(formatErrorOf(() => parse(csv)).code).toBe('CSV_SYNTAX');
+  });
+
   test('long cells, and quotes their start only', () => {
     const { message } = formatErrorOf(() => parse(`a,data,${'x'.repeat(41)},,4K`));
     expect(message).toContain(`holds '${'x'.repeat(40)}...'; expected ota, phy`);

@@ -162,6 +162,16 @@ describe('placePartitions refuses', () => {
     );
   });
 
+  test('rows out of order that only touch others, as out of order', () => {
+    const rows = ['a,data,nvs,0xa000,4K', 'b,data,fat,0x20000,4K'].join('\n');
+    for (const offset of ['0x9000', '0xb000', '0x1f000']) {
+      const error = formatErrorOf(() => place(`${rows}\nc,data,phy,${offset},4K`));
+      expect(error.message).toContain(
+        "below line 2 'b' at 0x20000: rows must be in ascending order",
+      );
+    }
+  });
+
   test('an offset inside or below the partition table, in any row', () => {
     const error = formatErrorOf(() => placeFile('err-overlaps-table.csv'));
     expect(error).toMatchObject({ code: 'CSV_OVERLAP', where: { line: 1 } });
@@ -169,8 +179,10 @@ describe('placePartitions refuses', () => {
       "line 1 'nvs' starts at 0x8000, but the partition table takes 0x8000 to 0x9000 and partitions come " +
         'after it; use 0x9000 or higher, or leave the offset empty',
     );
-    const later = formatErrorOf(() => place('a,data,nvs,,4K\nb,data,phy,0x1000,4K'));
-    expect(later.message).toContain('partition table takes 0x8000 to 0x9000');
+    for (const offset of ['0', '0x1000', '0x8000', '0x8fff']) {
+      const later = formatErrorOf(() => place(`a,data,nvs,,4K\nb,data,phy,${offset},4K`));
+      expect(later.message).toContain('partition table takes 0x8000 to 0x9000');
+    }
   });
 
   test('a recovery bootloader in the way, without advice on a column that it does not read', () => {
@@ -190,6 +202,7 @@ describe('placePartitions refuses', () => {
   });
 
   test('an offset that would have to be past 32 bits', () => {
+    expect(place('a,data,nvs,0xffffffff,1').map(spot)).toEqual([['a', 0xffff_ffff, 1]]);
     const error = formatErrorOf(() => place('a,data,nvs,0xfffff000,4K\nb,data,phy,,4K'));
     expect(error).toMatchObject({ code: 'CSV_SYNTAX', where: { line: 2 } });
     expect(error.message).toContain('0x100000000');

@@ -55,6 +55,7 @@ describe('parsePartitionTable', () => {
       aPartition({ name: '0123456789abcdef', encrypted: true }),
       aPartition({ name: '', readonly: true }),
       aPartition({ name: 'größe', encrypted: true, readonly: true, offset: 0xffff_ffff }),
+      aPartition({ type: 0xff, subtype: 0xff, size: 0xffff_ffff }),
     ];
     expect(parsePartitionTable(encodePartitionTable(partitions)).partitions).toEqual(partitions);
   });
@@ -167,6 +168,8 @@ describe('parsePartitionTable', () => {
     const bad = formatErrorOf(() => parsePartitionTable(changed(12, 0xff)));
     expect(bad).toMatchObject({ code: 'BAD_VALUE', where: { offset: 12 } });
     expect(bad.message).not.toContain('cut');
+    const later = formatErrorOf(() => parsePartitionTable(changed(32 + 12, 0xff)));
+    expect(later.where).toEqual({ offset: 32 + 12 });
     const cut = Buffer.concat([Buffer.from('0123456789abcde'), Buffer.from([0xc3])]);
     const table = Buffer.concat([RELEASED]);
     cut.copy(table, 12);
@@ -248,7 +251,7 @@ describe('encodePartitionTable', () => {
   test.each([
     ['type', 0x100],
     ['type', -1],
-    ['subtype', 0x1ff],
+    ['subtype', 0x100],
     ['offset', 0x1_0000_0000],
     ['offset', 0.5],
     ['size', Number.NaN],

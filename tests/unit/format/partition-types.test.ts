@@ -83,6 +83,7 @@ describe('parseExtraSubtype', () => {
       name: 'recovery_2',
       value: 0x40,
     });
+    expect(parseExtraSubtype('data,last,ff').value).toBe(0xff);
     expect(parseExtraSubtype('bootloader,x,0x0003')).toEqual({ type: 2, name: 'x', value: 3 });
   });
 

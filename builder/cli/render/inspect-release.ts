@@ -1,0 +1,114 @@
+import { hex } from '../../errors/hex.ts';
+import type { ReleaseInspection } from '../../inspect/inspection.ts';
+import type { ArtifactReport } from '../../inspect/release.ts';
+import type { Manifest } from '../../manifest/manifest.ts';
+import type { Colours, Output } from '../output.ts';
+import { renderFlashMap } from './flash-map.ts';
+import { renderApp } from './inspect-app.ts';
+import {
+  indent,
+  renderFacts,
+  renderSection,
+  renderWarnings,
+  shown,
+  type Fact,
+} from './inspect-facts.ts';
+import { formatSize } from './size.ts';
+import { renderTable } from './table.ts';
+
+/** A release directory as sections: what it is, what it warns of, its files, flash, signing keys and the app. */
+export function renderRelease(
+  { manifest, artifacts, flashMap, app }: ReleaseInspection,
+  output: Output,
+): readonly string[] {
+  return [
+    renderFacts(manifestFacts(manifest), output),
+    renderWarnings(
+      manifest.warnings.map(({ message }) => message),
+      output,
+    ),
+    renderSection(['Files', ''], [indent(renderArtifacts(artifacts, output.colours))], output),
+    renderSection(['Flash', ''], [indent(renderFlashMap(flashMap, output))], output),
+    renderSection(
+      ['Signing', ''],
+      [renderFacts(signingFacts(manifest, output.colours), output)],
+      output,
+    ),
+    ...(app === null ? [] : [renderSection(['App', ''], renderApp(app, output), output)]),
+  ];
+}
+
+function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
+  const { board, variant, chip, version, secureVersion, projectName, source, createdAt, flash } =
+    manifest;
+  return [
+    [
+      'board',
+      `${shown(board)}${variant === undefined ? '' : ` (${shown(variant)})`}, ${shown(chip)}`,
+    ],
+    [
+      'version',
+      `${shown(version)}, project ${shown(projectName)}, secure_version ${secureVersion}`,
+    ],
+    ['created', createdAt],
+    ['made from', describeSource(source)],
+    ['', source.sha256],
+    ['flash', `${shown(flash.mode)}, ${shown(flash.freq)}, ${shown(flash.size)}`],
+  ];
+}
+
+function describeSource({
+  file,
+  micropython,
+  idfVersion,
+  partition,
+  bootloaderRollback,
+}: Manifest['source']): string {
+  const what = micropython === undefined ? '' : `: MicroPython ${shown(micropython.version)}`;
+  const where = partition === undefined ? '' : `, app from '${shown(partition)}'`;
+  const rollback =
+    bootloaderRollback === undefined ? '' : `, rollback in its bootloader ${bootloaderRollback}`;
+  return `${shown(file)}${what}, ESP-IDF ${shown(idfVersion)}${where}${rollback}`;
+}
+
+function renderArtifacts(artifacts: readonly ArtifactReport[], colours: Colours): string {
+  const columns = [
+    { title: 'file' },
+    { title: 'size', align: 'right' },
+    { title: 'offset' },
+    { title: 'what' },
+    { title: '' },
+  ] as const;
+  const rows = artifacts.map(({ file, size, offset, role, state }) => [
+    file,
+    formatSize(size),
+    offset === undefined ? '' : hex(offset),
+    role,
+    state === 'as-listed'
+      ? ''
+      : colours.red(state === 'missing' ? 'missing' : 'not the file that the manifest lists'),
+  ]);
+  return renderTable(
+    columns.map((column) => ({
+      ...column,
+      title: column.title === '' ? '' : colours.dim(column.title),
+    })),
+    rows,
+  );
+}
+
+function signingFacts({ signing }: ReleaseInspection['manifest'], colours: Colours): Fact[] {
+  if (signing === null) return [['signed', 'no']];
+  return [
+    ['scheme', signing.scheme],
+    ...signing.keys.flatMap(({ digest, role, development }): Fact[] => [
+      ['key', digest],
+      [
+        '',
+        development === true
+          ? `${role}, ${colours.yellow('a development key: never for devices in the field')}`
+          : role,
+      ],
+    ]),
+  ];
+}

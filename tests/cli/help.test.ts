@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createWorkspace, type Workspace } from '../support/cli.ts';
+import { expectRefusal } from '../support/leaves-nothing.ts';
+
+const PACKAGE = join(import.meta.dirname, '..', '..', 'package.json');
+const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
+const VERBS = ['build', 'plan', 'inspect', 'verify', 'keys'];
+
+let work: Workspace;
+
+beforeAll(async () => {
+  work = await createWorkspace();
+});
+
+describe('help', () => {
+  test('names every command, an example and the exit codes, and exits 0', async () => {
+    const { code, stdout, stderr } = await work.run(['--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const verb of VERBS) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'));
+    expect(stdout).toContain('ota-build --board ESP32_GENERIC --sign --firmware');
+    for (const exit of ['2 usage', '9 verification', '130']) expect(stdout).toContain(exit);
+  });
+
+  test('explains a command', async () => {
+    const { code, stdout } = await work.run(['help', 'build']);
+    expect(code).toBe(0);
+    const options = ['board', 'variant', 'profile', 'firmware', 'layout', 'app-version'];
+    const more = ['secure-version', 'sign', 'key', 'out', 'force', 'dry-run'];
+    for (const option of [...options, ...more]) expect(stdout).toContain(`--${option}`);
+    expect((await work.runHere(['build', '--help'])).stdout).toBe(stdout);
+  });
+
+  test.each(VERBS)('takes --json, --quiet and --verbose: %s', async (verb) => {
+    const args = verb === 'keys' ? ['keys', 'digest', '--help'] : [verb, '--help'];
+    const { code, stdout } = await work.runHere(args);
+    expect(code).toBe(0);
+    for (const option of ['--json', '--quiet', '--verbose']) expect(stdout).toContain(option);
+  });
+
+  test.each(['--version', '-V'])('%s prints the version of the package', async (flag) => {
+    expect(await work.run([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('a call that makes no sense', () => {
+  const CALLS: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
+    { args: ['bild'], says: /bild/ },
+    { args: ['--bord', 'ESP32_GENERIC'], says: /unknown option '--bord'/ },
+    { args: ['verify'], says: /missing required argument 'path'/ },
+    { args: ['verify', 'a', 'b'], says: /too many arguments/ },
+    { args: ['keys', 'digets', 'a.pem'], says: /unknown command 'digets'/ },
+    { args: ['--flash-size', '5MB'], says: /'5MB' is invalid\. Allowed choices are keep, 1MB/ },
+    { args: ['--board'], says: /option '--board <name>' argument missing/ },
+  ];
+
+  test.each(CALLS)('is refused with exit code 2: $args', async ({ args, says }) => {
+    await expectRefusal(work, args, { code: 2, says }, { here: true });
+  });
+
+  test('exits 2 as a process too, and suggests what was meant', async () => {
+    const { stderr } = await expectRefusal(work, ['--bord', 'X'], { code: 2, says: /--bord/ });
+    expect(stderr).toContain('--board');
+  });
+
+  test('gives --json an object as well', async () => {
+    const { code, stdout } = await work.runHere(['verify', '--json']);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'USAGE', exit: 2 } });
+  });
+});

@@ -1,0 +1,162 @@
+import { randomBytes, type KeyObject } from 'node:crypto';
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bundle } from '../../builder/bundle/bundle.ts';
+import { writeZip } from '../../builder/bundle/zip.ts';
+import type { Chip } from '../../builder/chip/chip.ts';
+import { versionInFirmware } from '../../builder/compile/version-in-firmware.ts';
+import { keyDigestOfPublicKey } from '../../builder/format/signature-key.ts';
+import { formatChecksums } from '../../builder/manifest/checksums.ts';
+import type { Manifest } from '../../builder/manifest/manifest.ts';
+import { CHECKSUMS, MANIFEST } from '../../builder/manifest/release-files.ts';
+import { releaseLine } from '../../builder/pipeline/release.ts';
+import { runLine } from '../../builder/pipeline/run.ts';
+import { makePlan } from '../../builder/plan/make-plan.ts';
+import type { Finding } from '../../builder/verify/finding.ts';
+import { readRelease } from '../../builder/verify/read-release.ts';
+import { checkRelease, type ReleaseOptions } from '../../builder/verify/release.ts';
+import { aContext } from './contexts.ts';
+import { makeRelease, type FirmwareOptions } from './firmware.ts';
+import { privatePem } from './pem.ts';
+import { sha256 } from './images.ts';
+
+/** The files of a release directory by name. */
+export type Files = ReadonlyMap<string, Buffer>;
+
+export type ReleaseRequest = FirmwareOptions & {
+  readonly board: string;
+  /** Private keys that sign it, in order; none for an unsigned release. */
+  readonly keys: readonly KeyObject[];
+};
+
+/** Stem of the files of a release that `aRelease` makes. */
+export const stemOf = (board: string): string => `${board}-1.2.3`;
+
+/** The files of a release that the whole line has made from made-up firmware. */
+export async function aRelease({ board, keys, ...firmware }: ReleaseRequest): Promise<Files> {
+  const project = await mkdtemp(join(tmpdir(), 'ota-build-release-'));
+  try {
+    await writeFile(join(project, 'firmware.bin'), makeRelease(firmware));
+    for (const [index, key] of keys.entries())
+      await writeFile(join(project, `${index}.pem`), privatePem(key), { mode: 0o600 });
+    const environment = { SOURCE_DATE_EPOCH: '1717311095' };
+    const plan = await makePlan(
+      {
+        projectDirectory: project,
+        environment,
+        board,
+        firmware: 'firmware.bin',
+        appVersion: '1.2.3',
+        secureVersion: 2,
+        sign: keys.length > 0,
+        keys: keys.map((_, index) => `${index}.pem`),
+        ...(keys[0]?.asymmetricKeyType === 'ec' ? { scheme: 'ecdsa256' } : {}),
+      },
+      versionInFirmware,
+    );
+    const { context } = aContext(project, environment);
+    const target = { directory: join(project, 'out'), force: false };
+    const bundle = (await runLine(context, plan, releaseLine(target))) as Bundle;
+    return (await readRelease(bundle.directory)).files;
+  } finally {
+    await rm(project, { recursive: true, force: true });
+  }
+}
+
+/** Every finding about these files. */
+export async function findingsOf(files: Files, options: ReleaseOptions = {}): Promise<Finding[]> {
+  const { checks } = await checkRelease({ files, findings: [] }, options);
+  return checks.flatMap(({ findings }) => findings);
+}
+
+/** The errors among them. */
+export async function errorsIn(files: Files, options: ReleaseOptions = {}): Promise<Finding[]> {
+  return (await findingsOf(files, options)).filter(({ severity }) => severity === 'error');
+}
+
+/** What trusting exactly this key means. */
+export const trusting = (key: KeyObject): ReleaseOptions => ({
+  trustedKeys: [keyDigestOfPublicKey(key)],
+});
+
+/** The bytes of a file that has to be there. */
+export function fileOf(files: Files, name: string): Buffer {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw new Error(`the release has no ${name}`);
+  return bytes;
+}
+
+export function manifestOf(files: Files): Manifest {
+  return JSON.parse(fileOf(files, MANIFEST).toString('utf8')) as Manifest;
+}
+
+/** With one file replaced by other bytes, or taken away. */
+export function withFile(files: Files, name: string, bytes: Buffer | undefined): Files {
+  const changed = new Map(files);
+  if (bytes === undefined) changed.delete(name);
+  else changed.set(name, bytes);
+  return changed;
+}
+
+/** With a file edited in a copy. */
+export function edited(files: Files, name: string, edit: (bytes: Buffer) => void): Files {
+  const bytes = Buffer.from(fileOf(files, name));
+  edit(bytes);
+  return withFile(files, name, bytes);
+}
+
+/** With another manifest: what `edit` makes of it. */
+export function withManifest(files: Files, edit: (manifest: Manifest) => unknown): Files {
+  const text = `${JSON.stringify(edit(manifestOf(files)), null, 2)}\n`;
+  return withFile(files, MANIFEST, Buffer.from(text));
+}
+
+/** With sizes and digests in the manifest that are those of the files: the first thing that a forger repairs. */
+export function withManifestDigests(files: Files): Files {
+  return withManifest(files, (manifest) => ({
+    ...manifest,
+    artifacts: manifest.artifacts.map((artifact) => {
+      const bytes = files.get(artifact.file);
+      if (bytes === undefined) return artifact;
+      return { ...artifact, size: bytes.length, sha256: sha256(bytes).toString('hex') };
+    }),
+  }));
+}
+
+/** With a zip of the files as they are now, and SHA256SUMS over all of them: what a forger repairs next. */
+export async function repaired(files: Files): Promise<Files> {
+  const zip = [...files.keys()].find((name) => name.endsWith('.zip'));
+  const zipped = new Map([...files].filter(([name]) => name !== zip && name !== CHECKSUMS));
+  const changed = new Map(zipped);
+  if (zip !== undefined) changed.set(zip, await zipOf(zipped));
+  changed.set(CHECKSUMS, sumsOf(changed));
+  return changed;
+}
+
+/** With a SHA256SUMS over the files as they are. */
+export function withSums(files: Files): Files {
+  const others = new Map([...files].filter(([name]) => name !== CHECKSUMS));
+  return others.set(CHECKSUMS, sumsOf(others));
+}
+
+function sumsOf(files: Files): Buffer {
+  const entries = [...files].map(([file, bytes]) => ({
+    file,
+    sha256: sha256(bytes).toString('hex'),
+  }));
+  return Buffer.from(formatChecksums(entries));
+}
+
+/** A zip of these files as the bundle step writes it. */
+export async function zipOf(files: Files): Promise<Buffer> {
+  const directory = join(tmpdir(), `ota-build-zip-${randomBytes(6).toString('hex')}`);
+  await mkdir(directory);
+  try {
+    const path = join(directory, 'release.zip');
+    await writeZip(path, files, new Date('2024-06-02T06:51:35Z'));
+    return await readFile(path);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { esp32 } from '../../../builder/chip/esp32.ts';
+import { compileStage } from '../../../builder/compile/stage.ts';
+import { ProfileError, UsageError } from '../../../builder/errors/families.ts';
+import type { Plan } from '../../../builder/plan/plan.ts';
+import { aContext, notesOf } from '../../support/contexts.ts';
+import { makeApp } from '../../support/firmware.ts';
+import { aPlan } from '../../support/plans.ts';
+import { tempProject } from '../../support/temp-directory.ts';
+import { thrownBy } from '../../support/thrown.ts';
+
+const APP = makeApp({ chip: esp32 });
+const SHA256 = createHash('sha256').update(APP).digest('hex');
+
+const planOf = (file: string, changes: Partial<Plan> = {}): Plan =>
+  aPlan({ source: { kind: 'prebuilt', file, size: APP.length, sha256: SHA256 }, ...changes });
+
+describe('reading the firmware', () => {
+  test('takes a file of the project apart and says what it found', async () => {
+    const { context, events } = aContext(await tempProject({ 'in/app.bin': APP }));
+    const plan = planOf('in/app.bin');
+    const compiled = await compileStage.run(context, plan);
+    expect(compiled.app.equals(APP)).toBe(true);
+    expect(compiled).toMatchObject({ plan, chip: esp32, source: { file: 'app.bin' } });
+    expect(compiled).not.toHaveProperty('bootloader');
+    expect(notesOf(events)[0]).toContain('is an app alone for ESP32');
+    expect(context.warnings.map(({ code }) => code)).toEqual(['NO_BOOTLOADER']);
+  });
+
+  test('refuses a file that changed after it was planned', async () => {
+    const { context } = aContext(await tempProject({ 'app.bin': Buffer.concat([APP, APP]) }));
+    const error = await thrownBy(ProfileError, () => compileStage.run(context, planOf('app.bin')));
+    expect(error.code).toBe('SOURCE_CHANGED');
+    expect(error.exit).toBe(3);
+  });
+
+  test('refuses a file that is gone', async () => {
+    const { context } = aContext(await tempProject());
+    const error = await thrownBy(UsageError, () => compileStage.run(context, planOf('app.bin')));
+    expect(error.code).toBe('INPUT_MISSING');
+  });
+
+  test('refuses a plan for a chip that nobody knows', async () => {
+    const { context } = aContext(await tempProject({ 'app.bin': APP }));
+    const plan = planOf('app.bin', { chip: 'esp99' });
+    const error = await thrownBy(ProfileError, () => compileStage.run(context, plan));
+    expect(error.message).toContain("'esp99'");
+  });
+});
