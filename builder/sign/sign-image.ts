@@ -29,11 +29,14 @@ export async function signImage(
 ): Promise<Buffer> {
   requireUnsigned(bytes);
   const padded = secureBoot.kind === 'app' ? securePadEspImage(bytes, secureBoot.pageSize) : bytes;
-  const contents = Buffer.alloc(alignUp(padded.length, SECTOR_SIZE), 0xff);
-  padded.copy(contents);
+  const sectorOffset = alignUp(padded.length, SECTOR_SIZE);
+  const signed = Buffer.alloc(sectorOffset + SECTOR_SIZE, 0xff);
+  padded.copy(signed);
+  const contents = signed.subarray(0, sectorOffset);
   const blocks: SignatureBlock[] = [];
   for (const signer of signers) blocks.push(await makeBlock(contents, signer));
-  return Buffer.concat([contents, encodeSignatureSector(blocks)]);
+  encodeSignatureSector(blocks).copy(signed, sectorOffset);
+  return signed;
 }
 
 function requireUnsigned(bytes: Buffer): void {
