@@ -26,7 +26,7 @@ const SHAPES: readonly { readonly columns: readonly (keyof Cells)[]; readonly ba
   { columns: ['offset', 'end', 'size', 'bytes', 'name', 'type', 'used'], bar: 12 },
   { columns: ['offset', 'size', 'bytes', 'name', 'type', 'used'], bar: 10 },
   { columns: ['offset', 'size', 'bytes', 'name', 'type', 'used'], bar: 6 },
-  { columns: ['offset', 'size', 'name', 'type', 'used'], bar: 8 },
+  { columns: ['offset', 'size', 'name', 'type', 'used'], bar: 6 },
 ];
 
 /** What a map is drawn on: the width of a terminal, and its colours. */

@@ -51,7 +51,7 @@ describe('OTA data', () => {
     expect(check(bytes)).toContainEqual(
       expect.objectContaining({
         code: 'OTADATA_INVALID',
-        message: expect.stringMatching(/sector 0: sequence 0/),
+        message: expect.stringMatching(/sector 0: sequence 0/) as string,
         offset: 0,
       }),
     );
@@ -88,7 +88,7 @@ describe('OTA data of a new device', () => {
       {
         severity: 'error',
         code: 'OTADATA_INVALID',
-        message: expect.stringMatching(/not the OTA data of a new device: 8192 bytes/),
+        message: expect.stringMatching(/not the OTA data of a new device: 8192 bytes/) as string,
         file,
         offset: SECTOR,
       },

@@ -24,7 +24,7 @@ describe('A binary partition table', () => {
       {
         severity: 'error',
         code: 'TABLE_MALFORMED',
-        message: expect.stringMatching(/MD5/),
+        message: expect.stringMatching(/MD5/) as string,
         file,
         offset: 0xd0,
       },
@@ -44,7 +44,7 @@ describe('A binary partition table', () => {
       {
         severity: 'error',
         code: 'TABLE_MALFORMED',
-        message: expect.stringMatching(/behind the table/),
+        message: expect.stringMatching(/behind the table/) as string,
         file,
       },
     ]);
@@ -57,7 +57,7 @@ describe('A binary partition table', () => {
       {
         severity: 'error',
         code: 'TABLE_INVALID',
-        message: expect.stringMatching(/no MD5 row/),
+        message: expect.stringMatching(/no MD5 row/) as string,
         file,
       },
     ]);
@@ -71,7 +71,7 @@ describe('A binary partition table', () => {
       {
         severity: 'error',
         code: 'TABLE_INVALID',
-        message: expect.stringMatching(/'ota_1' starts at 0x1c0000, inside 'ota_0'/),
+        message: expect.stringMatching(/'ota_1' starts at 0x1c0000, inside 'ota_0'/) as string,
         file,
       },
     ]);
@@ -81,7 +81,7 @@ describe('A binary partition table', () => {
     expect(check(table(OTA_TABLE), 0x200000).findings).toContainEqual(
       expect.objectContaining({
         code: 'TABLE_INVALID',
-        message: expect.stringMatching(/'vfs' ends at 0x400000/),
+        message: expect.stringMatching(/'vfs' ends at 0x400000/) as string,
       }),
     );
     expect(
@@ -95,7 +95,7 @@ describe('A binary partition table', () => {
       {
         severity: 'warning',
         code: 'TABLE_INVALID',
-        message: expect.stringMatching(/differ in size/),
+        message: expect.stringMatching(/differ in size/) as string,
         file,
       },
     ]);
@@ -109,7 +109,7 @@ describe('A binary partition table', () => {
       {
         severity: 'error',
         code: 'TABLE_INVALID',
-        message: expect.stringMatching(/only one OTA slot/),
+        message: expect.stringMatching(/only one OTA slot/) as string,
         file,
       },
     ]);
