@@ -2,6 +2,7 @@ import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addOtadataCommand } from './commands/otadata.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
@@ -62,6 +63,7 @@ function createProgram(host: CommandHost): Command {
     addInspectCommand,
     addVerifyCommand,
     addKeysCommand,
+    addOtadataCommand,
   ])
     add(program, host);
   return program;

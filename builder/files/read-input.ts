@@ -92,7 +92,13 @@ function describeReadFailure(error: unknown, path: string, what: string): unknow
       cause: error,
     });
   }
-  if (code === 'EISDIR' || code === 'EIO' || code === 'ELOOP' || code === 'ENAMETOOLONG') {
+  if (
+    code === 'ENXIO' ||
+    code === 'EISDIR' ||
+    code === 'EIO' ||
+    code === 'ELOOP' ||
+    code === 'ENAMETOOLONG'
+  ) {
     return new UsageError(
       'INPUT_UNREADABLE',
       `${path} cannot be read (${code}); ${what} was expected`,
