@@ -1,9 +1,11 @@
 import type { Chip } from '../chip/chip.ts';
+import { isMapped } from '../chip/memory.ts';
 import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
+import { APP_DESC_OFFSET } from '../format/app-desc.ts';
 import { alignUp, isFilledWith } from '../format/byte-reader.ts';
 import { ESP_IMAGE_MAGIC } from '../format/esp-image-header.ts';
-import { parseEspImage, requireIntact } from '../format/esp-image.ts';
+import { parseEspImage, requireIntact, type EspImage } from '../format/esp-image.ts';
 import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
 import { OTADATA_SIZE, parseOtadata, selectOtadata } from '../format/otadata.ts';
 import {
@@ -50,6 +52,7 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   const { bytes, start, chip } = source;
   const bootloaderAt = chip.bootloaderOffset - start;
   const { image, signed, end } = readImage(source, bootloaderAt, bytes.length, 'the bootloader');
+  requireNoApp(source, image, bootloaderAt);
   const { tableOffset, partitions } = findTable(source, chip.bootloaderOffset + image.length);
   requireErased(
     source,
@@ -107,8 +110,19 @@ function appOffset({ bytes, start, name }: FlashImageSource, partition: Partitio
   return at;
 }
 
+/** A bootloader runs from RAM. Where an app is told by its description, one without looks like a bootloader at first. */
+function requireNoApp({ chip, name }: FlashImageSource, image: EspImage, at: number): void {
+  if (!image.segments.some(({ loadAddress }) => isMapped(chip, loadAddress))) return;
+  throw new FormatError(
+    'NO_DESCRIPTION',
+    `${name} has an app of ${chip.title} without an app description where a bootloader was expected: ` +
+      'an app from before ESP-IDF had descriptions cannot carry a version',
+    { where: { file: name, offset: at + APP_DESC_OFFSET } },
+  );
+}
+
 type ReadImage = {
-  readonly image: ReturnType<typeof parseEspImage>;
+  readonly image: EspImage;
   readonly signed: boolean;
   readonly end: number;
 };

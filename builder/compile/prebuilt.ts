@@ -128,8 +128,8 @@ function requireAppInSlot(app: Buffer, partition: string, name: string): void {
   if (isAppAt(app, 0)) return;
   throw new FormatError(
     'WRONG_KIND',
-    `${name}: partition '${partition}' holds an image without an app description, such as a bootloader: ` +
-      'a full-flash image was written where an app belongs',
+    `${name}: partition '${partition}' holds an image without an app description: a bootloader or full-flash image ` +
+      'that was written where an app belongs, or an app from before ESP-IDF had descriptions',
     { where: { file: name } },
   );
 }

@@ -4,6 +4,7 @@ import { esp32c3 } from '../../../builder/chip/esp32c3.ts';
 import { CHIPS } from '../../../builder/chip/registry.ts';
 import type { Chip } from '../../../builder/chip/chip.ts';
 import { splitFlashImage } from '../../../builder/compile/flash-image.ts';
+import { resealEspImage } from '../../../builder/format/esp-image.ts';
 import { encodeOtadata } from '../../../builder/format/otadata.ts';
 import { encodePartitionTable } from '../../../builder/format/partition-table.ts';
 import { encodeSignatureSector } from '../../../builder/format/signature-sector.ts';
@@ -178,6 +179,15 @@ describe('the partition table', () => {
     const error = formatErrorOf(() => split(flashWith({ 0x1000: BOOTLOADER })));
     expect(error.code).toBe('WRONG_KIND');
     expect(error.message).toContain('it is a bootloader alone, or cut off');
+  });
+
+  test('cannot be missed where an app without a description stands for the bootloader', () => {
+    const app = Buffer.from(APP);
+    app.writeUInt32LE(0, 0x20);
+    const error = formatErrorOf(() => split(flashWith({ 0x1000: resealEspImage(app) })));
+    expect(error.code).toBe('NO_DESCRIPTION');
+    expect(error.message).toContain('f.bin has an app of ESP32 without an app description');
+    expect(error.where?.offset).toBe(0x1020);
   });
 
   test('that is missing from a whole image is said to be', () => {

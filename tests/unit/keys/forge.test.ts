@@ -103,6 +103,18 @@ describe('ecdsaToDer', () => {
     }
   });
 
+  test.each([
+    ['7f', '02017f'],
+    ['80', '02020080'],
+    ['ff', '020200ff'],
+    ['00', '020100'],
+    ['01', '020101'],
+  ])('writes %s as %s', (digits, expected) => {
+    const number = digits.padStart(64, '0');
+    const der = ecdsaToDer(Buffer.from(number + number, 'hex')).toString('hex');
+    expect(der.slice(4)).toBe(expected + expected);
+  });
+
   test('writes numbers that are short, high or zero as DER wants them', () => {
     fc.assert(
       fc.property(

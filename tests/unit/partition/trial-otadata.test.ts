@@ -1,30 +1,35 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseOtadata, selectOtadata } from '../../../builder/format/otadata.ts';
 import { makeTrialOtadata } from '../../../builder/partition/trial-otadata.ts';
+import { formatErrorOf } from '../../support/format-error.ts';
 
-describe('makeTrialOtadata', () => {
-  it.each([
-    { from: 0, to: 1, slotCount: 2, sequences: [1, 2] },
-    { from: 1, to: 0, slotCount: 2, sequences: [2, 3] },
-    { from: 2, to: 0, slotCount: 3, sequences: [3, 4] },
-    { from: 0, to: 2, slotCount: 3, sequences: [1, 3] },
-  ])(
-    'tries slot $to of $slotCount and falls back to slot $from',
-    ({ from, to, slotCount, sequences }) => {
-      const otadata = parseOtadata(makeTrialOtadata({ from, to, slotCount }));
-      expect(otadata.sectors.map(({ sequence }) => sequence)).toEqual(sequences);
-      expect(otadata.sectors.map(({ state }) => state)).toEqual(['VALID', 'NEW']);
-      expect(selectOtadata(otadata, slotCount)).toMatchObject({
-        kind: 'active',
-        sector: 1,
-        slot: to,
-      });
-      const [running] = otadata.sectors;
-      expect((running.sequence - 1) % slotCount).toBe(from);
-    },
-  );
+describe('OTA data that starts a trial', () => {
+  test.each([
+    [0, 1, 2],
+    [1, 0, 2],
+    [0, 0, 2],
+    [3, 1, 4],
+    [0, 15, 16],
+  ])('boots slot %d as good and then slot %d, of %d, on trial', (from, to, slotCount) => {
+    const otadata = parseOtadata(makeTrialOtadata({ from, to, slotCount }));
+    const [running, trial] = otadata.sectors;
+    expect([running.state, trial.state]).toEqual(['VALID', 'NEW']);
+    expect(trial.sequence).toBeGreaterThan(running.sequence);
+    expect(selectOtadata(otadata, slotCount)).toMatchObject({
+      kind: 'active',
+      sector: 1,
+      slot: to,
+    });
+    const failed = { sectors: [running, { ...trial, state: 'ABORTED' as const }] as const };
+    expect(selectOtadata(failed, slotCount)).toMatchObject({ sector: 0, slot: from });
+  });
 
-  it('refuses a slot that does not exist', () => {
-    expect(() => makeTrialOtadata({ from: 0, to: 2, slotCount: 2 })).toThrow(/no OTA slot 2/);
+  test.each([
+    [2, 0],
+    [0, 2],
+    [-1, 0],
+    [0, 0.5],
+  ])('is refused for slots that are not there: from %d to %d of 2', (from, to) => {
+    formatErrorOf(() => makeTrialOtadata({ from, to, slotCount: 2 }));
   });
 });

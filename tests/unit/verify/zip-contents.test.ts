@@ -54,4 +54,53 @@ describe('A zip', () => {
       mismatch(/cannot be read as a zip/),
     );
   });
+
+  test('with a file that only readers of a stream would see is refused', async () => {
+    const zip = await zipOf(CONTENTS);
+    const hidden = (await zipOf(new Map([['evil.sh', Buffer.from('rm')]]))).subarray(0, 39);
+    expect(await check(beforeDirectory(zip, hidden))).toEqual([
+      mismatch(/^holds another "evil\.sh" in front of its directory than in it/),
+    ]);
+  });
+
+  test('with another version of a file that only readers of a stream would see is refused', async () => {
+    const zip = await zipOf(CONTENTS);
+    const hidden = (await zipOf(new Map([['a.txt', Buffer.from('other')]]))).subarray(0, 40);
+    expect(await check(beforeDirectory(zip, hidden))).toEqual([
+      mismatch(/^holds another "a\.txt" in front of its directory/),
+    ]);
+  });
+
+  test('with bytes of no file in front of its directory is refused', async () => {
+    const zip = await zipOf(CONTENTS);
+    expect(await check(beforeDirectory(zip, Buffer.from('stray')))).toEqual([
+      mismatch(/bytes in front of its directory that belong to no file/),
+    ]);
+  });
+
+  test('whose two names of a file differ is refused', async () => {
+    const zip = await zipOf(CONTENTS);
+    zip.write('A', 30, 'latin1');
+    expect(await check(zip)).toEqual([mismatch(/^holds another "A\.txt"/)]);
+  });
+
+  test('that is compressed, or leaves sizes for later, for readers of a stream only is refused', async () => {
+    for (const [at, value] of [
+      [6, 8],
+      [8, 8],
+      [18, 1],
+    ] as const) {
+      const zip = await zipOf(CONTENTS);
+      zip.writeUInt16LE(value, at);
+      expect(await check(zip)).toEqual([mismatch(/^holds "a\.txt" in another form than stored/)]);
+    }
+  });
 });
+
+/** A zip with bytes between its last file and its directory, which still finds everything. */
+function beforeDirectory(zip: Buffer, bytes: Buffer): Buffer {
+  const at = zip.readUInt32LE(zip.length - 6);
+  const longer = Buffer.concat([zip.subarray(0, at), bytes, zip.subarray(at)]);
+  longer.writeUInt32LE(at + bytes.length, longer.length - 6);
+  return longer;
+}
