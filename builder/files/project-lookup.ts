@@ -2,7 +2,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageDirectory } from './package-directory.ts';
 
-
 /** A file found for a user: where it is, and how to name it in messages. */
 export type FoundFile = { readonly path: string; readonly from: 'project' | 'package' };
 

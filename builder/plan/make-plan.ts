@@ -3,7 +3,12 @@ import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
 import { hashInput, readInput } from '../files/read-input.ts';
 import { loadProfile, shortPath, type LoadedProfile } from '../profile/load-profile.ts';
-import { checkSecureVersion, checkVersion, checkVariant } from './check-names.ts';
+import {
+  checkKeyReference,
+  checkSecureVersion,
+  checkVariant,
+  checkVersion,
+} from './check-names.ts';
 import { readLayout } from './read-layout.ts';
 import { sourceDate } from './source-date.ts';
 import type { Plan } from './plan.ts';
@@ -122,7 +127,11 @@ function signingOf(
       `${keys.length} keys were given; ${chip.title} looks at ${chip.secureBootV2.keySlots} signature block(s)`,
     );
   }
-  return { scheme, bootloader: profile.signing?.bootloader ?? false, keys };
+  return {
+    scheme,
+    bootloader: profile.signing?.bootloader ?? false,
+    keys: keys.map(checkKeyReference),
+  };
 }
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */

@@ -124,6 +124,26 @@ describe('signing', () => {
     expect(stderr).not.toContain(secret);
   });
 
+  test('refuses a key in place of its name, and shows it in no form', async () => {
+    const pem = privatePem(aPrivateKey('ecdsa256'));
+    const [, secret = ''] = pem.split('\n');
+    for (const args of [BUILD, ['plan', ...BUILD], [...BUILD, '--json'], [...BUILD, '--verbose']]) {
+      const { code, stdout, stderr } = await work.runHere([...args, '--key', pem]);
+      expect(code).toBe(8);
+      expect(stderr).toMatch(/^error: a key itself was given where the name of a key belongs$/m);
+      expect(`${stdout}${stderr}`).not.toContain(secret.slice(0, 20));
+    }
+    await work.write('profile.yaml', pem);
+    await expectRefusal(
+      work,
+      [...BUILD, '--profile', 'profile.yaml'],
+      { code: 3, says: /profile\.yaml:\d+:\d+: / },
+      { here: true },
+    ).then(({ stderr }) => {
+      expect(stderr).not.toContain(secret.slice(0, 20));
+    });
+  });
+
   test('warns of a private key that others can read', async () => {
     await work.write('open.pem', privatePem(aPrivateKey('rsa3072')), 0o644);
     const { code, stderr } = await work.runHere([...BUILD, '--key', 'open.pem', '--out', 'open']);

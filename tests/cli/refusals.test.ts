@@ -179,6 +179,18 @@ const PLANS: readonly Case[] = [
     says: /secure_version 33 is not possible on ESP32: .* 0 to 32/,
   },
   {
+    what: 'a secure version that no chip has room for',
+    args: [...ARGS, '--secure-version', '4294967295'],
+    code: 3,
+    says: /secure_version 4294967295 is not possible on ESP32/,
+  },
+  {
+    what: 'a profile that is firmware',
+    args: [...ARGS, '--profile', 'firmware.bin'],
+    code: 3,
+    says: /^error: firmware\.bin:\d+:\d+: .{0,200}\n/,
+  },
+  {
     what: 'a secure version below the one in the firmware',
     args: [...BUILD, '--firmware', 'lowered.bin', '--secure-version', '4'],
     code: 3,

@@ -88,8 +88,15 @@ function describeFlashing(
 }
 
 /** What a dry run found out. */
-export function renderDryRun({ plan, layout, app }: LaidOut, output: Output): string {
+export function renderDryRun(
+  { plan, chip, layout, app, bootloader }: LaidOut,
+  output: Output,
+): string {
   const map = flashMap({
+    chip,
+    ...(bootloader === undefined
+      ? {}
+      : { bootloader: { offset: bootloader.offset, size: bootloader.bytes.length } }),
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,
