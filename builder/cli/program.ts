@@ -28,7 +28,7 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) return renderError(error, outputOf(args, edge));
-    const isHelp = error.exitCode === 0 || error.code === 'commander.help';
+    const isHelp = error.exitCode === 0;
     if (!isHelp && args.includes('--json')) {
       const message = error.message.replace(/^error: /, '');
       outputOf(args, edge).result(

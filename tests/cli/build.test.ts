@@ -212,7 +212,7 @@ describe('output', () => {
     expect(stderr).toContain(String.raw`MicroPython v1.23.0\x1b[31m`);
     const verified = await workspace.runHere(['verify', `out/${STEM}`]);
     const output = `${stdout}${stderr}${verified.stdout}`;
-    expect([...output].filter((character) => character < ' ' && character !== '\n')).toEqual([]);
+    expect(output.replaceAll('\n', ' ')).not.toMatch(/\p{Cc}/u);
   });
 
   test('of an old MicroPython warns that its bootloader does not roll back, in the manifest too', async () => {
