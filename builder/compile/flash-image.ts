@@ -5,9 +5,16 @@ import { hex } from '../errors/hex.ts';
 import { APP_DESC_OFFSET } from '../format/app-desc.ts';
 import { alignUp, isFilledWith } from '../format/byte-reader.ts';
 import { ESP_IMAGE_MAGIC } from '../format/esp-image-header.ts';
-import { parseEspImage, requireIntact, type EspImage } from '../format/esp-image.ts';
+import {
+  isIntact,
+  parseEspImage,
+  requireIntact,
+  resealEspImage,
+  type EspImage,
+} from '../format/esp-image.ts';
 import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
 import { OTADATA_SIZE, parseOtadata, selectOtadata } from '../format/otadata.ts';
+import { isRewrittenHeader } from './rewritten-header.ts';
 import {
   parsePartitionTable,
   PARTITION_TABLE_SIZE,
@@ -25,6 +32,8 @@ export type FlashImageParts = {
     readonly offset: number;
     readonly bytes: Buffer;
     readonly signed: boolean;
+    /** A flasher changed its header and left the SHA-256 as it was; `bytes` have it made right. */
+    readonly headerRewritten: boolean;
   };
   readonly tableOffset: number;
   readonly partitions: readonly Partition[];
@@ -51,8 +60,9 @@ export type FlashImageSource = {
 export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   const { bytes, start, chip } = source;
   const bootloaderAt = chip.bootloaderOffset - start;
-  const { image, signed, end } = readImage(source, bootloaderAt, bytes.length, 'the bootloader');
+  const { image, signed, end, headerRewritten } = readBootloader(source, bootloaderAt);
   requireNoApp(source, image, bootloaderAt);
+  const bootloader = bytes.subarray(bootloaderAt, bootloaderAt + (signed ? end : image.length));
   const { tableOffset, partitions } = findTable(source, chip.bootloaderOffset + image.length);
   requireErased(
     source,
@@ -62,12 +72,8 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   );
   const partition = bootingApp(source, partitions);
   const appAt = appOffset(source, partition);
-  const app = readImage(
-    source,
-    appAt,
-    Math.min(bytes.length, appAt + partition.size),
-    `the app in '${partition.name}'`,
-  );
+  const app = readImage(source, appAt, Math.min(bytes.length, appAt + partition.size));
+  requireIntact(app.image, `the app in '${partition.name}' of ${source.name}`, appAt);
   requireErased(
     source,
     appAt + app.end,
@@ -77,8 +83,9 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   return {
     bootloader: {
       offset: chip.bootloaderOffset,
-      bytes: bytes.subarray(bootloaderAt, bootloaderAt + (signed ? end : image.length)),
+      bytes: headerRewritten ? resealEspImage(bootloader) : bootloader,
       signed,
+      headerRewritten,
     },
     tableOffset,
     partitions,
@@ -127,16 +134,22 @@ type ReadImage = {
   readonly end: number;
 };
 
-/** Walks one image and its signature; `end` is the offset behind both, relative to the image. */
-function readImage(
-  { bytes, name }: FlashImageSource,
+function readBootloader(
+  source: FlashImageSource,
   at: number,
-  limit: number,
-  what: string,
-): ReadImage {
+): ReadImage & { readonly headerRewritten: boolean } {
+  const read = readImage(source, at, source.bytes.length);
+  const area = source.bytes.subarray(at);
+  const headerRewritten =
+    !read.signed && !isIntact(read.image) && isRewrittenHeader(area, read.image);
+  if (!headerRewritten) requireIntact(read.image, `the bootloader of ${source.name}`, at);
+  return { ...read, headerRewritten };
+}
+
+/** Walks one image and its signature; `end` is the offset behind both, relative to the image. */
+function readImage({ bytes }: FlashImageSource, at: number, limit: number): ReadImage {
   const area = bytes.subarray(at, limit);
   const image = parseEspImage(area, at);
-  requireIntact(image, `${what} of ${name}`, at);
   const sector = alignUp(image.length, SECTOR_SIZE);
   // Behind a bootloader lies the table and more; only its own signature sector concerns us here.
   const trailer = classifyTrailer(area.subarray(0, sector + SECTOR_SIZE), image.length);
@@ -182,7 +195,10 @@ function findTable(
     isBootloaderOnly ? 'WRONG_KIND' : 'TRUNCATED',
     `${name} has a bootloader of ${source.chip.title}, but no partition table between ${hex(bootloaderEnd)} and ` +
       `${hex(LAST_TABLE_OFFSET)} of flash${isBootloaderOnly ? ': it is a bootloader alone, or cut off' : ''}`,
-    { where: { file: name, offset: Math.min(bytes.length, DEFAULT_TABLE_OFFSET - start) } },
+    {
+      where: { file: name, offset: Math.min(bytes.length, DEFAULT_TABLE_OFFSET - start) },
+      hint: 'Take the whole .bin of a release, or its .app-bin.',
+    },
   );
 }
 

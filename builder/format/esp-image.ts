@@ -142,6 +142,11 @@ function xorWords(data: Buffer): number {
   return words;
 }
 
+/** True when checksum and, where there is one, SHA-256 match the contents. */
+export function isIntact({ checksum, digest }: EspImage): boolean {
+  return checksum.stored === checksum.computed && (digest?.stored.equals(digest.computed) ?? true);
+}
+
 /**
  * Throws FormatError when the checksum or the appended SHA-256 does not match the contents, as the second-stage
  * bootloader would. `what` names the image in the message.

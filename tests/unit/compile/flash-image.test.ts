@@ -317,3 +317,34 @@ describe('data partitions', () => {
     expect(filledData).toEqual([]);
   });
 });
+
+describe('a bootloader whose flash settings a flasher changed without a new SHA-256', () => {
+  const rewritten = (offset: number, value: number): Buffer => {
+    const bytes = makeMerged({ chip });
+    bytes.writeUInt8(value, 0x1000 + offset);
+    return bytes;
+  };
+
+  test.each([
+    ['size and frequency', 3, 0x4f],
+    ['mode', 2, 0],
+  ])('is taken, with its SHA-256 made right: %s', (_, offset, value) => {
+    const { bootloader } = split(rewritten(offset, value));
+    expect(bootloader.headerRewritten).toBe(true);
+    const expected = Buffer.from(BOOTLOADER);
+    expected.writeUInt8(value, offset);
+    expect(bootloader.bytes.equals(resealEspImage(expected))).toBe(true);
+  });
+
+  test('is no excuse for any other damage', () => {
+    const error = formatErrorOf(() => split(rewritten(8, 0x12)));
+    expect(error.code).toBe('BAD_DIGEST');
+    expect(error.message).toMatch(/the bootloader of f\.bin is damaged/);
+  });
+
+  test('is refused when it is signed: the signature is void', () => {
+    const bytes = dumpWith(chip, STOCK_TABLE, { 0x1000: signed(BOOTLOADER), 0x10000: APP });
+    bytes.writeUInt8(0x4f, 0x1003);
+    expect(formatErrorOf(() => split(bytes)).code).toBe('BAD_DIGEST');
+  });
+});

@@ -7,6 +7,7 @@ import { keyDigestOfPublicKey } from '../../../builder/format/signature-key.ts';
 import { signManifest } from '../../../builder/keys/sign-manifest.ts';
 import { pemSigner } from '../../../builder/keys/pem-signer.ts';
 import { MANIFEST, MANIFEST_SIGNATURE } from '../../../builder/manifest/release-files.ts';
+import { signImage } from '../../../builder/sign/sign-image.ts';
 import { privatePem } from '../../support/pem.ts';
 import {
   aRelease,
@@ -193,3 +194,32 @@ async function signedBy(key: KeyObject, files: Files): Promise<Files> {
   const signer = pemSigner(privatePem(key), 'forger.pem', { development: false });
   return withFile(forged, MANIFEST_SIGNATURE, await signManifest(fileOf(forged, MANIFEST), signer));
 }
+
+describe('a bootloader that is signed for hardware Secure Boot', () => {
+  async function withSignedBootloader(files: Files, key: KeyObject): Promise<Files> {
+    const signers = [pemSigner(privatePem(key), 'key', { development: false })];
+    const bytes = fileOf(files, 'bootloader.bin');
+    const signed = await signImage(bytes, { secureBoot: { kind: 'bootloader' }, signers });
+    return withManifestDigests(withFile(files, 'bootloader.bin', signed));
+  }
+
+  const complaints = async (files: Files): Promise<string[]> =>
+    (await errorsIn(files))
+      .filter(({ file, code }) => file === 'bootloader.bin' && code === 'SIGNATURE_KEY')
+      .map(({ message }) => message);
+
+  test('goes with an app that is signed by the same key', async () => {
+    expect(await complaints(await withSignedBootloader(genuine, owner))).toEqual([]);
+  });
+
+  test('is refused beside an app that is signed by another key, which no device would start', async () => {
+    expect(await complaints(await withSignedBootloader(genuine, forger))).toEqual([
+      expect.stringMatching(/app is not signed by any of its keys/),
+    ]);
+  });
+
+  test('is refused beside an app that is not signed at all', async () => {
+    const unsigned = await aRelease({ chip: esp32, board: BOARD, keys: [] });
+    expect(await complaints(await withSignedBootloader(unsigned, owner))).toHaveLength(1);
+  });
+});
