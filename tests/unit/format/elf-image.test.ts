@@ -181,6 +181,23 @@ describe('the image of an ELF file', () => {
     },
   );
 
+  test('leaves a gap of two words to zeros', () => {
+    const rodata = section('.flash.rodata', 0x3c000020, 0xffc8);
+    const image = imageOf([TEXT, rodata, section('.flash.text', 0x42010000, 0x10)]);
+    expect(segmentsOf(image)).toEqual([
+      [0x3c000020, 0xffc8],
+      [0, 8],
+      [0x42010000, 0x10],
+      [0x40380000, 0x100],
+    ]);
+  });
+
+  test('has two mapped segments in pages that follow each other', () => {
+    const rodata = section('.flash.rodata', 0x3c000020, 0xffe0);
+    const image = imageOf([rodata, section('.flash.more', 0x3c010020, 0x10)]);
+    expect(segmentsOf(image).at(-1)).toEqual([0x3c010020, 0x10]);
+  });
+
   test.each([
     [0xffdf, 0xffe0 + 0x24],
     [0xffdc, 0xffdc],
@@ -207,6 +224,11 @@ describe('the image of an ELF file', () => {
     });
     const { segments } = parseEspImage(encodeElfImage(parseElf(elf), elfTargetOf(esp32c6)));
     expect(segments.at(-1)).toMatchObject({ dataOffset: pageSize + 0x20 });
+  });
+
+  test('has the only MMU pages of the chip, whatever the description says', () => {
+    const sections = [description(0x3c000020, anElfDescription(14)), section('.t', 0x42000020, 4)];
+    expect(parseEspImage(imageOf(sections)).segments.at(-1)?.dataOffset).toBe(0x10020);
   });
 
   test('is made of program headers when told so, at their load addresses', () => {
