@@ -32,8 +32,12 @@ export default tseslint.config(
     },
   },
   {
-    files: ['tests/**/*.ts'],
-    rules: { 'max-lines-per-function': 'off', 'max-lines': ['error', { max: 500 }] },
+    files: ['tests/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      'no-console': 'off',
+      'max-lines-per-function': 'off',
+      'max-lines': ['error', { max: 500 }],
+    },
   },
   {
     files: ['**/*.js', '**/*.mjs'],

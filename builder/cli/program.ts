@@ -2,6 +2,7 @@ import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addOtadataCommand } from './commands/otadata.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
@@ -27,7 +28,7 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) return renderError(error, outputOf(args, edge));
-    const isHelp = error.exitCode === 0 || error.code === 'commander.help';
+    const isHelp = error.exitCode === 0;
     if (!isHelp && args.includes('--json')) {
       const message = error.message.replace(/^error: /, '');
       outputOf(args, edge).result(
@@ -62,6 +63,7 @@ function createProgram(host: CommandHost): Command {
     addInspectCommand,
     addVerifyCommand,
     addKeysCommand,
+    addOtadataCommand,
   ])
     add(program, host);
   return program;

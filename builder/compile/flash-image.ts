@@ -1,11 +1,20 @@
 import type { Chip } from '../chip/chip.ts';
+import { isMapped } from '../chip/memory.ts';
 import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
+import { APP_DESC_OFFSET } from '../format/app-desc.ts';
 import { alignUp, isFilledWith } from '../format/byte-reader.ts';
 import { ESP_IMAGE_MAGIC } from '../format/esp-image-header.ts';
-import { parseEspImage, requireIntact } from '../format/esp-image.ts';
+import {
+  isIntact,
+  parseEspImage,
+  requireIntact,
+  resealEspImage,
+  type EspImage,
+} from '../format/esp-image.ts';
 import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
 import { OTADATA_SIZE, parseOtadata, selectOtadata } from '../format/otadata.ts';
+import { isRewrittenHeader } from './rewritten-header.ts';
 import {
   parsePartitionTable,
   PARTITION_TABLE_SIZE,
@@ -23,6 +32,8 @@ export type FlashImageParts = {
     readonly offset: number;
     readonly bytes: Buffer;
     readonly signed: boolean;
+    /** A flasher changed its header and left the SHA-256 as it was; `bytes` have it made right. */
+    readonly headerRewritten: boolean;
   };
   readonly tableOffset: number;
   readonly partitions: readonly Partition[];
@@ -49,7 +60,9 @@ export type FlashImageSource = {
 export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   const { bytes, start, chip } = source;
   const bootloaderAt = chip.bootloaderOffset - start;
-  const { image, signed, end } = readImage(source, bootloaderAt, bytes.length, 'the bootloader');
+  const { image, signed, end, headerRewritten } = readBootloader(source, bootloaderAt);
+  requireNoApp(source, image, bootloaderAt);
+  const bootloader = bytes.subarray(bootloaderAt, bootloaderAt + (signed ? end : image.length));
   const { tableOffset, partitions } = findTable(source, chip.bootloaderOffset + image.length);
   requireErased(
     source,
@@ -59,12 +72,8 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   );
   const partition = bootingApp(source, partitions);
   const appAt = appOffset(source, partition);
-  const app = readImage(
-    source,
-    appAt,
-    Math.min(bytes.length, appAt + partition.size),
-    `the app in '${partition.name}'`,
-  );
+  const app = readImage(source, appAt, Math.min(bytes.length, appAt + partition.size));
+  requireIntact(app.image, `the app in '${partition.name}' of ${source.name}`, appAt);
   requireErased(
     source,
     appAt + app.end,
@@ -74,8 +83,9 @@ export function splitFlashImage(source: FlashImageSource): FlashImageParts {
   return {
     bootloader: {
       offset: chip.bootloaderOffset,
-      bytes: bytes.subarray(bootloaderAt, bootloaderAt + (signed ? end : image.length)),
+      bytes: headerRewritten ? resealEspImage(bootloader) : bootloader,
       signed,
+      headerRewritten,
     },
     tableOffset,
     partitions,
@@ -107,22 +117,39 @@ function appOffset({ bytes, start, name }: FlashImageSource, partition: Partitio
   return at;
 }
 
+/** A bootloader runs from RAM. Where an app is told by its description, one without looks like a bootloader at first. */
+function requireNoApp({ chip, name }: FlashImageSource, image: EspImage, at: number): void {
+  if (!image.segments.some(({ loadAddress }) => isMapped(chip, loadAddress))) return;
+  throw new FormatError(
+    'NO_DESCRIPTION',
+    `${name} has an app of ${chip.title} without an app description where a bootloader was expected: ` +
+      'an app from before ESP-IDF had descriptions cannot carry a version',
+    { where: { file: name, offset: at + APP_DESC_OFFSET } },
+  );
+}
+
 type ReadImage = {
-  readonly image: ReturnType<typeof parseEspImage>;
+  readonly image: EspImage;
   readonly signed: boolean;
   readonly end: number;
 };
 
-/** Walks one image and its signature; `end` is the offset behind both, relative to the image. */
-function readImage(
-  { bytes, name }: FlashImageSource,
+function readBootloader(
+  source: FlashImageSource,
   at: number,
-  limit: number,
-  what: string,
-): ReadImage {
+): ReadImage & { readonly headerRewritten: boolean } {
+  const read = readImage(source, at, source.bytes.length);
+  const area = source.bytes.subarray(at);
+  const headerRewritten =
+    !read.signed && !isIntact(read.image) && isRewrittenHeader(area, read.image);
+  if (!headerRewritten) requireIntact(read.image, `the bootloader of ${source.name}`, at);
+  return { ...read, headerRewritten };
+}
+
+/** Walks one image and its signature; `end` is the offset behind both, relative to the image. */
+function readImage({ bytes }: FlashImageSource, at: number, limit: number): ReadImage {
   const area = bytes.subarray(at, limit);
   const image = parseEspImage(area, at);
-  requireIntact(image, `${what} of ${name}`, at);
   const sector = alignUp(image.length, SECTOR_SIZE);
   // Behind a bootloader lies the table and more; only its own signature sector concerns us here.
   const trailer = classifyTrailer(area.subarray(0, sector + SECTOR_SIZE), image.length);
@@ -168,7 +195,10 @@ function findTable(
     isBootloaderOnly ? 'WRONG_KIND' : 'TRUNCATED',
     `${name} has a bootloader of ${source.chip.title}, but no partition table between ${hex(bootloaderEnd)} and ` +
       `${hex(LAST_TABLE_OFFSET)} of flash${isBootloaderOnly ? ': it is a bootloader alone, or cut off' : ''}`,
-    { where: { file: name, offset: Math.min(bytes.length, DEFAULT_TABLE_OFFSET - start) } },
+    {
+      where: { file: name, offset: Math.min(bytes.length, DEFAULT_TABLE_OFFSET - start) },
+      hint: 'Take the whole .bin of a release, or its .app-bin.',
+    },
   );
 }
 

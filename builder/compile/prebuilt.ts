@@ -6,7 +6,7 @@ import { parseEspImage, requireIntact } from '../format/esp-image.ts';
 import { classifyTrailer } from '../format/image-trailer.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Bootloader, Compiled, SourceFacts } from './compiled.ts';
+import type { Compiled, SourceFacts } from './compiled.ts';
 import { detectFirmware, isAppAt } from './firmware-input.ts';
 import { splitFlashImage } from './flash-image.ts';
 import { findMicroPythonBanner, rollbackSupport } from './micropython-banner.ts';
@@ -64,6 +64,7 @@ function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
         code: 'NO_BOOTLOADER',
         message: `${name} has no bootloader: the release has no full-flash image and cannot set up an empty device`,
       },
+      ...(source.micropython === undefined ? [notMicroPythonWarning(name)] : []),
     ],
   };
 }
@@ -87,7 +88,7 @@ function readFlashImage(
     ...sourceFacts(parts.app.bytes, plan, convention),
     partition: partition.name,
   };
-  const bootloader: Bootloader = parts.bootloader;
+  const { headerRewritten, ...bootloader } = parts.bootloader;
   const what =
     convention === 'merged'
       ? 'a merged image that starts at flash offset 0x0'
@@ -103,12 +104,27 @@ function readFlashImage(
         : []),
     ],
     warnings: [
+      ...(headerRewritten ? [rewrittenHeaderWarning(name)] : []),
       ...rollbackWarning(source.micropython?.version),
       ...parts.filledData.map(({ name: data }) => ({
         code: 'DATA_LEFT_OUT',
         message: `the data in partition '${data}' of ${name} is not carried over`,
       })),
     ],
+  };
+}
+
+function rewrittenHeaderWarning(name: string): Warning {
+  const message =
+    `a flasher changed flash settings in the bootloader of ${name} and left its SHA-256 as it was; ` +
+    'the release has it made right';
+  return { code: 'HEADER_REWRITTEN', message };
+}
+
+function notMicroPythonWarning(name: string): Warning {
+  return {
+    code: 'NO_BANNER',
+    message: `${name} does not say that it is MicroPython: no such banner was found`,
   };
 }
 
@@ -128,8 +144,8 @@ function requireAppInSlot(app: Buffer, partition: string, name: string): void {
   if (isAppAt(app, 0)) return;
   throw new FormatError(
     'WRONG_KIND',
-    `${name}: partition '${partition}' holds an image without an app description, such as a bootloader: ` +
-      'a full-flash image was written where an app belongs',
+    `${name}: partition '${partition}' holds an image without an app description: a bootloader or full-flash image ` +
+      'that was written where an app belongs, or an app from before ESP-IDF had descriptions',
     { where: { file: name } },
   );
 }

@@ -21,7 +21,12 @@ export const compileStage: Stage<Plan, Compiled> = {
     const { app, bootloader, source, notes, warnings } = readPrebuilt(bytes, plan, chip);
     for (const note of notes) context.note(note);
     for (const { code, message } of warnings) context.warn(code, message);
-    return { plan, chip, app, source, ...(bootloader === undefined ? {} : { bootloader }) };
+    // Copies, so that the rest of a large dump is not held in memory until the end.
+    const parts =
+      bootloader === undefined
+        ? {}
+        : { bootloader: { ...bootloader, bytes: Buffer.from(bootloader.bytes) } };
+    return { plan, chip, app: Buffer.from(app), source, ...parts };
   },
 };
 

@@ -1,8 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** The root of our own package: this file is two levels below it, as source and when built. */
-const PACKAGE_DIRECTORY = join(import.meta.dirname, '..', '..');
+import { packageDirectory } from './package-directory.ts';
 
 /** A file found for a user: where it is, and how to name it in messages. */
 export type FoundFile = { readonly path: string; readonly from: 'project' | 'package' };
@@ -45,6 +43,6 @@ export async function listInProject(
 function roots(projectDirectory: string): readonly (readonly [FoundFile['from'], string])[] {
   return [
     ['project', projectDirectory],
-    ['package', PACKAGE_DIRECTORY],
+    ['package', packageDirectory()],
   ];
 }

@@ -1,48 +1,80 @@
-import { open } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { FormatError, UsageError } from '../errors/families.ts';
 
 /** No image of these chips is larger than 128 MiB of flash; a bit more leaves room for a dump with extras. */
 const INPUT_LIMIT = 144 * 1024 * 1024;
+const CHUNK_SIZE = 1024 * 1024;
 
 /**
  * Reads a whole file that a user named. Throws UsageError when it is missing, a directory or not readable, FormatError
  * when it is larger than `limit` bytes. `what` says in messages what the file was wanted for.
  */
 export async function readInput(path: string, what: string, limit = INPUT_LIMIT): Promise<Buffer> {
+  return withInput(path, { what, limit }, (file) => file.readFile());
+}
+
+/** Size in bytes and SHA-256 (hex) of a file that a user named, without holding it. Throws as `readInput` does. */
+export async function hashInput(
+  path: string,
+  what: string,
+): Promise<{ readonly size: number; readonly sha256: string }> {
+  return withInput(path, { what, limit: INPUT_LIMIT }, async (file) => {
+    const hash = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(CHUNK_SIZE);
+    let size = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_SIZE);
+      if (bytesRead === 0) return { size, sha256: hash.digest('hex') };
+      hash.update(chunk.subarray(0, bytesRead));
+      size += bytesRead;
+    }
+  });
+}
+
+async function withInput<T>(
+  path: string,
+  { what, limit }: { readonly what: string; readonly limit: number },
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T> {
   try {
-    const file = await open(path, 'r');
+    // Without O_NONBLOCK a pipe with no writer would be waited for, for ever.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const stat = await file.stat();
-      if (stat.isDirectory()) {
-        throw new UsageError('INPUT_UNREADABLE', `${path} is a directory; ${what} was expected`, {
-          where: { file: path },
-        });
-      }
-      if (!stat.isFile()) {
-        throw new UsageError(
-          'INPUT_UNREADABLE',
-          `${path} is not a regular file; ${what} was expected`,
-          {
-            where: { file: path },
-          },
-        );
-      }
-      if (stat.size > limit) {
-        throw new FormatError(
-          'TOO_LARGE',
-          `${path} has ${stat.size} bytes; ${what} has at most ${limit}`,
-          {
-            where: { file: path },
-          },
-        );
-      }
-      return await file.readFile();
+      await requireRegular(file, path, { what, limit });
+      return await use(file);
     } finally {
       await file.close();
     }
   } catch (error) {
     throw describeReadFailure(error, path, what);
   }
+}
+
+async function requireRegular(
+  file: FileHandle,
+  path: string,
+  { what, limit }: { readonly what: string; readonly limit: number },
+): Promise<void> {
+  const stat = await file.stat();
+  const where = { file: path };
+  if (stat.isDirectory())
+    throw new UsageError('INPUT_UNREADABLE', `${path} is a directory; ${what} was expected`, {
+      where,
+    });
+  if (!stat.isFile())
+    throw new UsageError(
+      'INPUT_UNREADABLE',
+      `${path} is not a regular file; ${what} was expected`,
+      { where },
+    );
+  if (stat.size <= limit) return;
+  throw new FormatError(
+    'TOO_LARGE',
+    `${path} has ${stat.size} bytes; ${what} has at most ${limit}`,
+    { where },
+  );
 }
 
 function describeReadFailure(error: unknown, path: string, what: string): unknown {
@@ -60,7 +92,13 @@ function describeReadFailure(error: unknown, path: string, what: string): unknow
       cause: error,
     });
   }
-  if (code === 'EISDIR' || code === 'EIO' || code === 'ELOOP' || code === 'ENAMETOOLONG') {
+  if (
+    code === 'ENXIO' ||
+    code === 'EISDIR' ||
+    code === 'EIO' ||
+    code === 'ELOOP' ||
+    code === 'ENAMETOOLONG'
+  ) {
     return new UsageError(
       'INPUT_UNREADABLE',
       `${path} cannot be read (${code}); ${what} was expected`,

@@ -21,7 +21,10 @@ export const SEGMENT_LENGTH_LIMIT = 0x1000000;
 export const DIGEST_LENGTH = 32;
 
 const SEGMENT_HEADER_SIZE = 8;
+const SEGMENT_COUNT_OFFSET = 1;
 const CHECKSUM_SEED = 0xef;
+/** Checksum with its zeros, and SHA-256: what follows the last segment of a padded image. */
+const PADDED_TAIL = 16 + DIGEST_LENGTH;
 
 export type Segment = {
   readonly index: number;
@@ -53,6 +56,14 @@ export type EspImage = {
  * Source: ESP-IDF components/bootloader_support/src/esp_image_format.c (process_segments, verify_segment_header).
  */
 export function parseEspImage(bytes: Uint8Array, base = 0): EspImage {
+  return walk(bytes, { base, withDigest: true });
+}
+
+/** `withDigest: false` saves hashing an image whose digest is about to be written, not read: `computed` is then empty. */
+function walk(
+  bytes: Uint8Array,
+  { base = 0, withDigest }: { readonly base?: number; readonly withDigest: boolean },
+): EspImage {
   const reader = new ByteReader(bytes, 'image', base);
   const header = parseImageHeader(reader);
   const segments: Segment[] = [];
@@ -74,7 +85,7 @@ export function parseEspImage(bytes: Uint8Array, base = 0): EspImage {
   const digest = {
     offset: digestOffset,
     stored: reader.slice(digestOffset, DIGEST_LENGTH),
-    computed: sha256(reader.bytes.subarray(0, digestOffset)),
+    computed: withDigest ? sha256(reader.bytes.subarray(0, digestOffset)) : Buffer.alloc(0),
   };
   return { header, segments, dataEnd, checksum, digest, length: digestOffset + DIGEST_LENGTH };
 }
@@ -129,6 +140,11 @@ function xorWords(data: Buffer): number {
   // eslint-disable-next-line @typescript-eslint/prefer-for-of
   for (let index = 0; index < view.length; index++) words ^= view[index] ?? 0;
   return words;
+}
+
+/** True when checksum and, where there is one, SHA-256 match the contents. */
+export function isIntact({ checksum, digest }: EspImage): boolean {
+  return checksum.stored === checksum.computed && (digest?.stored.equals(digest.computed) ?? true);
 }
 
 /**
@@ -186,7 +202,8 @@ export function encodeEspImage({ header, segments }: ImageContents): Buffer {
     bytes.set(data, position + SEGMENT_HEADER_SIZE);
     position += SEGMENT_HEADER_SIZE + data.length;
   }
-  return sealed(bytes);
+  sealEspImage(bytes);
+  return bytes;
 }
 
 /**
@@ -194,15 +211,17 @@ export function encodeEspImage({ header, segments }: ImageContents): Buffer {
  * in `bytes` is left out. Throws FormatError when `bytes` cannot be walked as an image.
  */
 export function resealEspImage(bytes: Uint8Array): Buffer {
-  const { length } = parseEspImage(bytes);
-  return sealed(Buffer.from(bytes.subarray(0, length)));
+  const { length } = walk(bytes, { withDigest: false });
+  const copy = Buffer.from(bytes.subarray(0, length));
+  sealEspImage(copy);
+  return copy;
 }
 
-function sealed(bytes: Buffer): Buffer {
-  const { checksum, digest } = parseEspImage(bytes);
+/** Makes checksum and SHA-256 right again in place. Throws FormatError when `bytes` cannot be walked as an image. */
+export function sealEspImage(bytes: Buffer): void {
+  const { checksum, digest } = walk(bytes, { withDigest: false });
   bytes.writeUInt8(checksum.computed, checksum.offset);
   if (digest !== undefined) sha256(bytes.subarray(0, digest.offset)).copy(bytes, digest.offset);
-  return bytes;
 }
 
 /**
@@ -212,9 +231,26 @@ function sealed(bytes: Buffer): Buffer {
  * Source: ESP-IDF, "Secure Boot v2"; the result equals what `elf2image --secure-pad-v2` makes from an ELF file.
  */
 export function securePadEspImage(bytes: Uint8Array, pageSize: number): Buffer {
-  const image = parseEspImage(bytes);
-  const { header, segments, dataEnd, length } = image;
-  if (length % pageSize === 0) return Buffer.from(bytes.subarray(0, length));
+  const image = walk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), {
+    withDigest: false,
+  });
+  const { segments, dataEnd, length } = image;
+  const paddedLength = securePaddedLength(image, pageSize);
+  if (paddedLength === length) return Buffer.from(bytes.subarray(0, length));
+  const padded = Buffer.alloc(paddedLength);
+  padded.set(bytes.subarray(0, dataEnd));
+  padded.writeUInt8(segments.length + 1, SEGMENT_COUNT_OFFSET);
+  padded.writeUInt32LE(paddedLength - PADDED_TAIL - dataEnd - SEGMENT_HEADER_SIZE, dataEnd + 4);
+  sealEspImage(padded);
+  return padded;
+}
+
+/** Bytes of an image after secure padding. Throws FormatError as `securePadEspImage` does. */
+export function securePaddedLength(
+  { header, segments, dataEnd, length }: EspImage,
+  pageSize: number,
+): number {
+  if (length % pageSize === 0) return length;
   if (!header.hashAppended) {
     throw new FormatError(
       'BAD_VALUE',
@@ -229,23 +265,11 @@ export function securePadEspImage(bytes: Uint8Array, pageSize: number): Buffer {
       'TOO_MANY',
       `the image has ${MAX_SEGMENTS} segments: no segment is left for secure padding`,
       {
-        where: { offset: 1 },
+        where: { offset: SEGMENT_COUNT_OFFSET },
       },
     );
   }
-  const tail = DIGEST_LENGTH + 16;
-  const padding =
-    alignUp(dataEnd + SEGMENT_HEADER_SIZE + tail, pageSize) - tail - dataEnd - SEGMENT_HEADER_SIZE;
-  return encodeEspImage({
-    header,
-    segments: [
-      ...segments.map(({ loadAddress, dataOffset, length: size }) => ({
-        loadAddress,
-        data: bytes.subarray(dataOffset, dataOffset + size),
-      })),
-      { loadAddress: 0, data: new Uint8Array(padding) },
-    ],
-  });
+  return alignUp(dataEnd + SEGMENT_HEADER_SIZE + PADDED_TAIL, pageSize);
 }
 
 function sha256(bytes: Uint8Array): Buffer {

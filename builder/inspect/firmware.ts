@@ -34,8 +34,19 @@ function detect(bytes: Buffer, name: string): FirmwareInput | { readonly kind: '
   } catch (error) {
     const isKnownForm = error instanceof FormatError && error.code === 'UNKNOWN_CHIP';
     if (isKnownForm && isIntact(describeImage(bytes).report)) return { kind: 'image' };
-    throw error;
+    throw named(error, name);
   }
+}
+
+/** The same error with the file in it, where its message speaks of an image only. */
+function named(error: unknown, name: string): unknown {
+  if (!(error instanceof FormatError) || error.message.startsWith(name)) return error;
+  const { code, message, hint, where, cause } = error;
+  return new FormatError(code, `${name}: ${message}`, {
+    where: { ...where, file: name },
+    ...(hint === undefined ? {} : { hint }),
+    cause: cause ?? error,
+  });
 }
 
 function inspectFlashImage(

@@ -58,14 +58,12 @@ async function readManifest(directory: string, name: string): Promise<Manifest> 
   }
   const result = checkSchema(manifestSchema, json);
   if (result.ok) return result.value;
-  const problems = result.issues.map(
-    ({ path, message }) => `${path.join('.') || 'the manifest'}: ${message}`,
-  );
-  throw new FormatError(
-    'BAD_VALUE',
-    `${file} is not the manifest of a release:\n${problems.join('\n')}`,
-    { where: { file } },
-  );
+  // The first is telling enough: a manifest of another tool lacks nearly everything.
+  const [first] = result.issues;
+  const problem = `${first?.path.join('.') ?? ''}: ${first?.message ?? ''}`;
+  throw new FormatError('BAD_VALUE', `${file} is not the manifest of a release (${problem})`, {
+    where: { file },
+  });
 }
 
 async function readManifestFile(directory: string, name: string): Promise<Buffer> {

@@ -40,9 +40,11 @@ export function forgeVerifiesPss(
     new BigInteger(key.modulus.toString('hex'), 16),
     new BigInteger(key.exponent.toString(16), 16),
   );
-  const scheme = forge.pss.create({
+  // Untyped in @types/node-forge.
+  const mgf: unknown = forge.mgf.mgf1.create(forge.md.sha256.create());
+  const scheme: unknown = forge.pss.create({
     md: forge.md.sha256.create(),
-    mgf: forge.mgf.mgf1.create(forge.md.sha256.create()),
+    mgf,
     saltLength: 32,
   });
   try {

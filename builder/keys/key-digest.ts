@@ -15,12 +15,21 @@ export async function readKeyDigest(
   path: string,
   name: string,
 ): Promise<{ readonly digest: Buffer; readonly scheme: SignatureScheme }> {
-  const text = (await readInput(path, 'a key in PEM', 64 * 1024)).toString('utf8');
+  const text = await readKeyText(path, name);
   const isPublic =
     readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') ===
     true;
   const fields = isPublic ? publicFields(text, name) : parsePrivateKey(text, name).fields;
   return { digest: keyDigest(fields), scheme: fields.scheme };
+}
+
+async function readKeyText(path: string, name: string): Promise<string> {
+  try {
+    return (await readInput(path, 'a key in PEM', 64 * 1024)).toString('utf8');
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new SigningError('KEY_UNREADABLE', `${name} is not a key in PEM: it is too large`);
+  }
 }
 
 function publicFields(text: string, name: string): PublicKeyFields {

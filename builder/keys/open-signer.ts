@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
-import { SigningError, UsageError } from '../errors/families.ts';
+import { FormatError, SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { developmentKey, developmentKeyPath } from './development-key.ts';
@@ -81,7 +81,7 @@ async function readKeyFile(path: string, reference: string): Promise<string> {
   try {
     return (await readInput(path, 'a private key in PEM', KEY_FILE_LIMIT)).toString('utf8');
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError) && !(error instanceof FormatError)) throw error;
     const code = error.code === 'INPUT_MISSING' ? 'KEY_MISSING' : 'KEY_UNREADABLE';
     throw new SigningError(code, error.message, {
       cause: error,

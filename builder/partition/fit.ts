@@ -1,7 +1,7 @@
 import { LayoutError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { alignUp } from '../format/byte-reader.ts';
-import { securePadEspImage } from '../format/esp-image.ts';
+import { parseEspImage, securePaddedLength } from '../format/esp-image.ts';
 import { SECTOR_SIZE } from '../format/image-trailer.ts';
 import type { Partition } from '../format/partition-table.ts';
 
@@ -12,7 +12,7 @@ export function sizeInSlot(
 ): number {
   return signing === undefined
     ? app.length
-    : signedSize(securePadEspImage(app, signing.pageSize).length);
+    : signedSize(securePaddedLength(parseEspImage(app), signing.pageSize));
 }
 
 /** Bytes of an image with its Secure Boot V2 signature sector behind it. */

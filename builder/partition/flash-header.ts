@@ -9,7 +9,7 @@ import {
 import { LayoutError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { FLASH_SIZE_FREQUENCY_OFFSET } from '../format/esp-image-header.ts';
-import { parseEspImage, resealEspImage } from '../format/esp-image.ts';
+import { parseEspImage, sealEspImage } from '../format/esp-image.ts';
 import type { Bootloader } from '../compile/compiled.ts';
 import type { FlashSettings } from './laid-out.ts';
 
@@ -49,7 +49,8 @@ export function withFlashSize(bootloader: Bootloader, size: FlashSize): Bootload
   }
   const bytes = Buffer.from(bootloader.bytes);
   bytes.writeUInt8((size.code << 4) | header.flashFrequencyCode, FLASH_SIZE_FREQUENCY_OFFSET);
-  return { ...bootloader, bytes: resealEspImage(bytes) };
+  sealEspImage(bytes);
+  return { ...bootloader, bytes };
 }
 
 /** The flash size of that name. Throws LayoutError for a name that is none. */

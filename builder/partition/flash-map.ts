@@ -18,7 +18,12 @@ export type FlashRegion = {
   readonly note?: string;
 } & (
   | { readonly kind: 'bootloader' | 'table' | 'free' }
-  | { readonly kind: 'partition'; readonly type: number; readonly subtype: number }
+  | {
+      readonly kind: 'partition';
+      readonly type: number;
+      readonly subtype: number;
+      readonly flags: readonly ('encrypted' | 'readonly')[];
+    }
 );
 
 export type FlashContents = {
@@ -62,7 +67,8 @@ function partitionRegion(partition: Partition, { usage, notes }: FlashContents):
     ...(used === undefined ? {} : { used }),
     ...(note === undefined ? {} : { note }),
   };
-  return { kind: 'partition', name, type, subtype, offset, size, ...facts };
+  const flags = (['encrypted', 'readonly'] as const).filter((flag) => partition[flag]);
+  return { kind: 'partition', name, type, subtype, flags, offset, size, ...facts };
 }
 
 function bootloaderRegion({ chip, bootloader, tableOffset }: FlashContents): FlashRegion[] {

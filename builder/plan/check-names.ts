@@ -1,5 +1,5 @@
 import type { Chip } from '../chip/chip.ts';
-import { ProfileError, UsageError } from '../errors/families.ts';
+import { ProfileError, SigningError, UsageError } from '../errors/families.ts';
 
 /** Characters in esp_app_desc_t.version and .project_name, without the terminating NUL. */
 const DESCRIPTION_TEXT_LENGTH = 31;
@@ -40,5 +40,17 @@ export function checkVariant(variant: string | undefined): string | undefined {
   throw new UsageError(
     'USAGE',
     `variant '${variant}' is not a name: expected letters, digits and _`,
+  );
+}
+
+/** Throws SigningError for a private key that was given where its name belongs, and never quotes it. */
+export function checkKeyReference(reference: string): string {
+  if (!/PRIVATE KEY|[\r\n]/.test(reference)) return reference;
+  throw new SigningError(
+    'KEY_REFERENCE',
+    'a key itself was given where the name of a key belongs',
+    {
+      hint: 'Keep it in a file (--key FILE) or an environment variable (--key env:NAME); it may be in logs already.',
+    },
   );
 }

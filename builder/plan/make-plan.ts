@@ -1,10 +1,14 @@
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
-import { readInput } from '../files/read-input.ts';
+import { hashInput, readInput } from '../files/read-input.ts';
 import { loadProfile, shortPath, type LoadedProfile } from '../profile/load-profile.ts';
-import { checkSecureVersion, checkVersion, checkVariant } from './check-names.ts';
+import {
+  checkKeyReference,
+  checkSecureVersion,
+  checkVariant,
+  checkVersion,
+} from './check-names.ts';
 import { readLayout } from './read-layout.ts';
 import { sourceDate } from './source-date.ts';
 import type { Plan } from './plan.ts';
@@ -26,6 +30,8 @@ export type PlanRequest = {
   readonly scheme: SignatureScheme | undefined;
   readonly keys: readonly string[];
 };
+
+const FIRMWARE = 'a firmware image';
 
 /** Reads a version out of firmware when neither flags, profile nor git name one. `name` is for its messages. */
 export type VersionReader = (firmware: Buffer, name: string) => string | undefined;
@@ -49,12 +55,17 @@ export async function makePlan(
   const { profile, chip, file } = loaded;
   const variant = checkVariant(request.variant);
   const secureVersion = checkSecureVersion(request.secureVersion ?? profile.secureVersion, chip);
-  const source = await readSource(request);
+  const path = firmwarePath(request);
+  const source = {
+    kind: 'prebuilt' as const,
+    file: shortPath(request.projectDirectory, path),
+    ...(await hashInput(path, FIRMWARE)),
+  };
   const version = checkVersion(
     request.appVersion ??
       profile.version ??
       (await versionFromGit(request.projectDirectory)) ??
-      versionInFirmware(source.bytes, source.file) ??
+      versionInFirmware(await readInput(path, FIRMWARE), source.file) ??
       noVersion(),
   );
   const layout = await readLayout({
@@ -73,12 +84,7 @@ export async function makePlan(
     projectName: request.projectName ?? profile.projectName,
     secureVersion,
     createdAt: sourceDate(request.environment).toISOString().replace('.000Z', 'Z'),
-    source: {
-      kind: 'prebuilt',
-      file: source.file,
-      size: source.bytes.length,
-      sha256: sha256(source.bytes),
-    },
+    source,
     flash: { size: request.flashSize ?? profile.flash.size },
     partitionTableOffset: profile.partitions.tableOffset,
     layout,
@@ -87,20 +93,15 @@ export async function makePlan(
   });
 }
 
-async function readSource(request: PlanRequest): Promise<{ file: string; bytes: Buffer }> {
-  const { firmware, projectDirectory } = request;
-  if (firmware === undefined) {
-    throw new ProfileError(
-      'NOT_AVAILABLE',
-      'this version of ota-build does not compile MicroPython yet',
-      {
-        hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
-      },
-    );
-  }
-  const path = resolve(projectDirectory, firmware);
-  const bytes = await readInput(path, 'a firmware image');
-  return { file: shortPath(projectDirectory, path), bytes };
+function firmwarePath({ firmware, projectDirectory }: PlanRequest): string {
+  if (firmware !== undefined) return resolve(projectDirectory, firmware);
+  throw new ProfileError(
+    'NOT_AVAILABLE',
+    'this version of ota-build does not compile MicroPython yet',
+    {
+      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
+    },
+  );
 }
 
 function signingOf(
@@ -126,7 +127,11 @@ function signingOf(
       `${keys.length} keys were given; ${chip.title} looks at ${chip.secureBootV2.keySlots} signature block(s)`,
     );
   }
-  return { scheme, bootloader: profile.signing?.bootloader ?? false, keys };
+  return {
+    scheme,
+    bootloader: profile.signing?.bootloader ?? false,
+    keys: keys.map(checkKeyReference),
+  };
 }
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */
@@ -152,10 +157,6 @@ function noVersion(): never {
       hint: 'Use --app-version, or tag the commit (v1.2.3).',
     },
   );
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -15,7 +15,7 @@ export const planSchema = z.strictObject({
   projectName: z.string(),
   secureVersion: z.number().int().nonnegative(),
   /** ISO 8601 in UTC, whole seconds: SOURCE_DATE_EPOCH, or the time of planning. */
-  createdAt: z.string(),
+  createdAt: z.iso.datetime(),
   source: z.strictObject({
     kind: z.literal('prebuilt'),
     /** As the user named it. */

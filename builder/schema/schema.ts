@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 export { z };
 
+const LONGEST_QUOTE = 60;
+
 /** One thing that a value got wrong: the keys that lead to it, and a sentence. */
 export type SchemaIssue = { readonly path: readonly (string | number)[]; readonly message: string };
 
@@ -28,9 +30,11 @@ function describeIssue(issue: z.core.$ZodIssue): SchemaIssue[] {
   return [{ path, message: `${message}${received(issue.input)}` }];
 }
 
+/** Quotes a short value. What is longer is most likely another file altogether, and may be a private key. */
 function received(input: unknown): string {
   if (input === undefined || typeof input === 'object') return '';
-  return `; got ${JSON.stringify(input)}`;
+  const text = JSON.stringify(input);
+  return text.length > LONGEST_QUOTE ? `; got ${text.length} characters` : `; got ${text}`;
 }
 
 /** An integer of 0 or more that a YAML or JSON author may write as a number or in hex (`0x8000`). */

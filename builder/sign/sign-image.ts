@@ -27,20 +27,25 @@ export async function signImage(
   bytes: Buffer,
   { secureBoot, signers }: SignOptions,
 ): Promise<Buffer> {
-  requireUnsigned(bytes);
-  const padded = secureBoot.kind === 'app' ? securePadEspImage(bytes, secureBoot.pageSize) : bytes;
-  const contents = Buffer.alloc(alignUp(padded.length, SECTOR_SIZE), 0xff);
-  padded.copy(contents);
+  // Erased flash behind an image would push the sector away from where the chip looks for it.
+  const image = bytes.subarray(0, requireUnsigned(bytes));
+  const padded = secureBoot.kind === 'app' ? securePadEspImage(image, secureBoot.pageSize) : image;
+  const sectorOffset = alignUp(padded.length, SECTOR_SIZE);
+  const signed = Buffer.alloc(sectorOffset + SECTOR_SIZE, 0xff);
+  padded.copy(signed);
+  const contents = signed.subarray(0, sectorOffset);
   const blocks: SignatureBlock[] = [];
   for (const signer of signers) blocks.push(await makeBlock(contents, signer));
-  return Buffer.concat([contents, encodeSignatureSector(blocks)]);
+  encodeSignatureSector(blocks).copy(signed, sectorOffset);
+  return signed;
 }
 
-function requireUnsigned(bytes: Buffer): void {
+/** Length of an intact image that nothing but erased flash follows. */
+function requireUnsigned(bytes: Buffer): number {
   const image = parseEspImage(bytes);
   requireIntact(image, 'the image to sign');
   const trailer = classifyTrailer(bytes, image.length);
-  if (trailer.kind === 'none' || trailer.kind === 'erased') return;
+  if (trailer.kind === 'none' || trailer.kind === 'erased') return image.length;
   throw new SigningError(
     'IMAGE_NOT_SIGNABLE',
     trailer.kind === 'unknown'

@@ -6,7 +6,7 @@ import {
   patchAppDescription,
   type AppDescription,
 } from '../format/app-desc.ts';
-import { resealEspImage } from '../format/esp-image.ts';
+import { sealEspImage } from '../format/esp-image.ts';
 
 /** What a stamp writes into esp_app_desc_t. Everything else in it, app_elf_sha256 above all, stays. */
 export type Stamp = {
@@ -37,7 +37,8 @@ export function stampApp(app: Buffer, stamp: Stamp): Buffer {
     secureVersion: stamp.secureVersion,
     ...dateAndTime(stamp.builtAt),
   }).copy(bytes, APP_DESC_OFFSET);
-  return resealEspImage(bytes);
+  sealEspImage(bytes);
+  return bytes;
 }
 
 function requireText(what: string, text: string): void {

@@ -12,7 +12,7 @@ import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
 import { checkInitialOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
-import type { CheckedSignature } from './signature.ts';
+import { signersOf, type CheckedSignature } from './signature.ts';
 import { checkTable } from './table.ts';
 
 type Parts = {
@@ -66,7 +66,7 @@ export function checkReleaseParts(
   return {
     checks: [
       { title: 'app image and signature', findings: [...required, ...(app?.findings ?? [])] },
-      { title: 'bootloader', findings: checkBootloader(parts) },
+      { title: 'bootloader', findings: checkBootloader(parts, app?.signature) },
       { title: 'partition table', findings: checkTables(parts) },
       { title: 'OTA data', findings: checkOtadataPart(parts) },
     ],
@@ -139,41 +139,41 @@ function compareKeys({ signature }: CheckedApp, { signing }: Manifest, file: str
   ];
 }
 
-function checkBootloader({ manifest, chip, part, options }: Parts): readonly Finding[] {
+function checkBootloader(
+  { manifest, chip, part, options }: Parts,
+  appSignature: CheckedSignature | undefined,
+): readonly Finding[] {
   const bootloader = part('bootloader');
   if (bootloader === undefined) return [];
+  const { file, offset } = bootloader;
   const table = part('partition-table');
-  const ends = manifest.partitions.map(({ offset, size }) => offset + size);
+  const ends = manifest.partitions.map((partition) => partition.offset + partition.size);
   const checked = checkBootloaderImage(bootloader.bytes, {
-    file: bootloader.file,
+    file,
     chip,
     ...(table?.offset === undefined ? {} : { tableOffset: table.offset }),
     ...(ends.length === 0 ? {} : { partitionsEnd: Math.max(...ends) }),
   });
-  const misplaced =
-    bootloader.offset === chip.bootloaderOffset
-      ? []
-      : [
-          errorFinding(
-            'MANIFEST_MISMATCH',
-            `is listed for another offset than ${chip.title}'s bootloader has`,
-            { file: bootloader.file },
-          ),
-        ];
-  const trusted = options.trustedKeys;
-  const untrusted =
-    checked.signature === undefined ||
-    trusted === undefined ||
-    checked.signature.blocks.some(
-      ({ valid, keyDigest }) => valid && trusted.some((key) => key.equals(keyDigest)),
-    )
-      ? []
-      : [
-          errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', {
-            file: bootloader.file,
-          }),
-        ];
-  return [...checked.findings, ...misplaced, ...untrusted];
+  const findings = [...checked.findings];
+  if (offset !== chip.bootloaderOffset) {
+    const message = `is listed for another offset than ${chip.title}'s bootloader has`;
+    findings.push(errorFinding('MANIFEST_MISMATCH', message, { file }));
+  }
+  if (checked.signature === undefined) return findings;
+  const keys = signersOf(checked.signature);
+  const { trustedKeys } = options;
+  if (trustedKeys !== undefined && !trustedKeys.some((key) => keys.includes(key.toString('hex')))) {
+    findings.push(
+      errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', { file }),
+    );
+  }
+  // The keys that a new device trusts are those of its bootloader (ESP-IDF secure_boot.c, first boot).
+  if (!signersOf(appSignature).some((key) => keys.includes(key))) {
+    const message =
+      'is signed for hardware Secure Boot, but the app is not signed by any of its keys: no device would start it';
+    findings.push(errorFinding('SIGNATURE_KEY', message, { file }));
+  }
+  return findings;
 }
 
 function checkTables({ manifest, part }: Parts): readonly Finding[] {

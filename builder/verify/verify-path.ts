@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { detectFirmware } from '../compile/firmware-input.ts';
 import { readInput } from '../files/read-input.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
@@ -45,7 +46,7 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
   const trust =
     options.trust === undefined
       ? await projectTrust(projectDirectory)
-      : await readTrust(options.trust, options.trust);
+      : await readTrust(resolve(projectDirectory, options.trust), options.trust);
   const trustedKeys = trust?.keys;
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
@@ -53,7 +54,7 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
   );
   const checked = isDirectory
     ? await checkDirectory(path, trustedKeys)
-    : checkFile(await readInput(path, 'something to verify'), name, trustedKeys);
+    : checkFile(await readInput(path, 'a release directory or an image'), name, trustedKeys);
   return {
     name,
     ok: errorsOf(checked.checks).length === 0,

@@ -1,5 +1,6 @@
 import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
 import { errorFinding, type Finding } from './finding.ts';
+import { strayInZipStream } from './zip-stream.ts';
 
 export type ZipExpectation = {
   readonly file: string;
@@ -8,8 +9,8 @@ export type ZipExpectation = {
 };
 
 /**
- * Checks that a zip holds exactly the files of its release, byte for byte. Nothing is extracted to disk, and no entry is
- * read beyond the size of the file that it should be.
+ * Checks that a zip holds exactly the files of its release, byte for byte, whether a reader begins at its directory or
+ * at its first byte. Nothing is extracted to disk, and no entry is read beyond the size of the file that it should be.
  */
 export async function checkZip(
   zip: Buffer,
@@ -25,6 +26,12 @@ export async function checkZip(
       seen.add(entry.fileName);
       if (seen.size > contents.size) break;
     }
+    for (const name of contents.keys()) {
+      if (!seen.has(name))
+        findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
+    }
+    const stray = findings.length === 0 ? strayInZipStream(zip, contents) : undefined;
+    if (stray !== undefined) findings.push(errorFinding('ZIP_MISMATCH', stray, { file }));
   } catch (error) {
     return [
       ...findings,
@@ -32,10 +39,6 @@ export async function checkZip(
         file,
       }),
     ];
-  }
-  for (const name of contents.keys()) {
-    if (!seen.has(name))
-      findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
   }
   return findings;
 }

@@ -6,7 +6,9 @@ import { expectRefusal } from '../support/leaves-nothing.ts';
 
 const PACKAGE = join(import.meta.dirname, '..', '..', 'package.json');
 const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-const VERBS = ['build', 'plan', 'inspect', 'verify', 'keys'];
+const VERBS = ['build', 'plan', 'inspect', 'verify', 'keys', 'otadata'];
+/** One of the commands below a verb. */
+const SUBCOMMANDS: Readonly<Record<string, string>> = { keys: 'digest', otadata: 'trial' };
 
 let work: Workspace;
 
@@ -33,7 +35,8 @@ describe('help', () => {
   });
 
   test.each(VERBS)('takes --json, --quiet and --verbose: %s', async (verb) => {
-    const args = verb === 'keys' ? ['keys', 'digest', '--help'] : [verb, '--help'];
+    const sub = SUBCOMMANDS[verb];
+    const args = sub === undefined ? [verb, '--help'] : [verb, sub, '--help'];
     const { code, stdout } = await work.runHere(args);
     expect(code).toBe(0);
     for (const option of ['--json', '--quiet', '--verbose']) expect(stdout).toContain(option);

@@ -110,20 +110,38 @@ describe('signing', () => {
 
   test('does not show a key in the environment that is damaged', async () => {
     const secret = 'MIIsecretsecretsecret';
-    const { stderr } = await expectRefusal(
+    const environment = {
+      RELEASE_KEY: `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`,
+    };
+    const args = [...BUILD, '--key', 'env:RELEASE_KEY'];
+    await expectRefusal(
       work,
-      [...BUILD, '--key', 'env:RELEASE_KEY', '--verbose'],
-      { code: 8, says: /env:RELEASE_KEY/ },
-      {
-        here: true,
-        environment: {
-          RELEASE_KEY: `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`,
-        },
-      },
-    ).catch((error: unknown) => {
-      throw error;
-    });
+      args,
+      { code: 8, says: /env:RELEASE_KEY is damaged/ },
+      { here: true, environment },
+    );
+    const { stderr } = await work.runHere([...args, '--verbose'], { environment });
     expect(stderr).not.toContain(secret);
+  });
+
+  test('refuses a key in place of its name, and shows it in no form', async () => {
+    const pem = privatePem(aPrivateKey('ecdsa256'));
+    const [, secret = ''] = pem.split('\n');
+    for (const args of [BUILD, ['plan', ...BUILD], [...BUILD, '--json'], [...BUILD, '--verbose']]) {
+      const { code, stdout, stderr } = await work.runHere([...args, '--key', pem]);
+      expect(code).toBe(8);
+      expect(stderr).toMatch(/^error: a key itself was given where the name of a key belongs$/m);
+      expect(`${stdout}${stderr}`).not.toContain(secret.slice(0, 20));
+    }
+    await work.write('profile.yaml', pem);
+    await expectRefusal(
+      work,
+      [...BUILD, '--profile', 'profile.yaml'],
+      { code: 3, says: /profile\.yaml:\d+:\d+: / },
+      { here: true },
+    ).then(({ stderr }) => {
+      expect(stderr).not.toContain(secret.slice(0, 20));
+    });
   });
 
   test('warns of a private key that others can read', async () => {
@@ -164,9 +182,14 @@ describe('signing', () => {
     );
     for (const name of names) {
       await work.write(`${name}.pub.pem`, publicPem(aPrivateKey('rsa3072', name)));
-      const args = ['verify', 'three/ESP32_GENERIC_C3-1.2.3', '--trust', `${name}.pub.pem`];
-      const verified = await work.runHere(args);
-      expect([name, verified.code]).toEqual([name, name === 'first' ? 0 : verified.code]);
     }
+    const release = 'three/ESP32_GENERIC_C3-1.2.3';
+    const byFirst = await work.runHere(['verify', release, '--trust', 'first.pub.pem']);
+    expect(byFirst.code, byFirst.stdout).toBe(0);
+    // Only the first key signs the manifest: with another alone, who made the manifest is not proven.
+    const bySecond = await work.runHere(['verify', release, '--trust', 'second.pub.pem']);
+    expect(bySecond.code).toBe(9);
+    expect(bySecond.stdout).toContain('✓ app image and signature');
+    expect(bySecond.stdout).toMatch(/manifest\.json\.sig: is not a signature .* by a trusted key/);
   });
 });

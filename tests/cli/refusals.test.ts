@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, test } from 'vitest';
 import { chipOf } from '../support/boards.ts';
 import { createWorkspace, type Workspace } from '../support/cli.ts';
 import { makeApp, makeBootloader, makeRelease } from '../support/firmware.ts';
@@ -179,6 +179,18 @@ const PLANS: readonly Case[] = [
     says: /secure_version 33 is not possible on ESP32: .* 0 to 32/,
   },
   {
+    what: 'a secure version that no chip has room for',
+    args: [...ARGS, '--secure-version', '4294967295'],
+    code: 3,
+    says: /secure_version 4294967295 is not possible on ESP32/,
+  },
+  {
+    what: 'a profile that is firmware',
+    args: [...ARGS, '--profile', 'firmware.bin'],
+    code: 3,
+    says: /^error: firmware\.bin:\d+:\d+: .{0,200}\n/,
+  },
+  {
     what: 'a secure version below the one in the firmware',
     args: [...BUILD, '--firmware', 'lowered.bin', '--secure-version', '4'],
     code: 3,
@@ -347,31 +359,38 @@ const KEYS: readonly Case[] = [
   },
 ];
 
-const FILES: readonly Case[] = [
-  {
-    what: 'a web page',
-    alone: true,
-    args: ['page.html'],
-    code: 11,
-    says: /page\.html is an HTML page/,
-  },
-  {
-    what: 'a gzip file',
-    args: ['firmware.bin.gz'],
-    code: 11,
-    says: /firmware\.bin\.gz is gzip-compressed: unpack it first/,
-  },
-  { what: 'an ELF file', args: ['program.elf'], code: 11, says: /program\.elf is an ELF file/ },
-  {
-    what: 'an image for the ESP8266',
-    args: ['esp8266.bin'],
-    code: 11,
-    says: /esp8266\.bin is an image for the ESP8266/,
-  },
-  { what: 'an empty file', args: ['empty.bin'], code: 11, says: /empty\.bin is empty/ },
-  { what: 'a text file', args: ['notes.txt'], code: 11, says: /notes\.txt is not ESP32 firmware/ },
-  { what: 'a bootloader alone', args: ['bootloader.bin'], code: 11, says: /bootloader alone/ },
-].map((row) => ({ ...row, args: [...BUILD, '--firmware', ...row.args] }));
+const FILES: readonly Case[] = (
+  [
+    {
+      what: 'a web page',
+      alone: true,
+      args: ['page.html'],
+      code: 11,
+      says: /page\.html is an HTML page/,
+    },
+    {
+      what: 'a gzip file',
+      args: ['firmware.bin.gz'],
+      code: 11,
+      says: /firmware\.bin\.gz is gzip-compressed: unpack it first/,
+    },
+    { what: 'an ELF file', args: ['program.elf'], code: 11, says: /program\.elf is an ELF file/ },
+    {
+      what: 'an image for the ESP8266',
+      args: ['esp8266.bin'],
+      code: 11,
+      says: /esp8266\.bin is an image for the ESP8266/,
+    },
+    { what: 'an empty file', args: ['empty.bin'], code: 11, says: /empty\.bin is empty/ },
+    {
+      what: 'a text file',
+      args: ['notes.txt'],
+      code: 11,
+      says: /notes\.txt is not ESP32 firmware/,
+    },
+    { what: 'a bootloader alone', args: ['bootloader.bin'], code: 11, says: /bootloader alone/ },
+  ] satisfies Case[]
+).map((row: Case) => ({ ...row, args: [...BUILD, '--firmware', ...row.args] }));
 
 describe.each([
   { kind: 'the call', cases: CALLS },

@@ -81,7 +81,8 @@ const NEUTRAL = {
   GIT_CEILING_DIRECTORIES: tmpdir(),
 } as const;
 
-function environmentOf(added: RunOptions['environment'] = {}): Record<string, string> {
+/** The environment of a command: the one of the test, without what a CI job or a terminal would decide. */
+export function environmentOf(added: RunOptions['environment'] = {}): Record<string, string> {
   const entries = Object.entries({ ...process.env, ...NEUTRAL, ...added });
   return Object.fromEntries(
     entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

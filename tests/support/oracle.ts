@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -54,4 +54,34 @@ function isExecutable(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+export type ToolResult = {
+  /** Exit code; null when a signal ended the process. */
+  readonly code: number | null;
+  /** stdout and stderr in the order in which they came, without colours. */
+  readonly output: string;
+};
+
+/** Runs a foreign tool in `directory` and returns what it said, whatever its exit code. */
+export function runTool(
+  tool: string | undefined,
+  args: readonly string[],
+  directory: string,
+): Promise<ToolResult> {
+  if (tool === undefined) throw new Error(`a test ran without its oracle: ${args.join(' ')}`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, args, {
+      cwd: directory,
+      env: { ...process.env, NO_COLOR: '1', COLUMNS: '200' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      resolve({ code, output });
+    });
+  });
 }

@@ -1,25 +1,19 @@
-import { randomBytes, type KeyObject } from 'node:crypto';
-import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bundle } from '../../builder/bundle/bundle.ts';
 import { writeZip } from '../../builder/bundle/zip.ts';
-import type { Chip } from '../../builder/chip/chip.ts';
-import { versionInFirmware } from '../../builder/compile/version-in-firmware.ts';
 import { keyDigestOfPublicKey } from '../../builder/format/signature-key.ts';
 import { formatChecksums } from '../../builder/manifest/checksums.ts';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
 import { CHECKSUMS, MANIFEST } from '../../builder/manifest/release-files.ts';
-import { releaseLine } from '../../builder/pipeline/release.ts';
-import { runLine } from '../../builder/pipeline/run.ts';
-import { makePlan } from '../../builder/plan/make-plan.ts';
 import type { Finding } from '../../builder/verify/finding.ts';
 import { readRelease } from '../../builder/verify/read-release.ts';
 import { checkRelease, type ReleaseOptions } from '../../builder/verify/release.ts';
-import { aContext } from './contexts.ts';
+import { createWorkspace } from './cli.ts';
 import { makeRelease, type FirmwareOptions } from './firmware.ts';
-import { privatePem } from './pem.ts';
 import { sha256 } from './images.ts';
+import { privatePem } from './pem.ts';
 
 /** The files of a release directory by name. */
 export type Files = ReadonlyMap<string, Buffer>;
@@ -33,35 +27,21 @@ export type ReleaseRequest = FirmwareOptions & {
 /** Stem of the files of a release that `aRelease` makes. */
 export const stemOf = (board: string): string => `${board}-1.2.3`;
 
-/** The files of a release that the whole line has made from made-up firmware. */
+/** The files of a release that the command has made from made-up firmware. */
 export async function aRelease({ board, keys, ...firmware }: ReleaseRequest): Promise<Files> {
-  const project = await mkdtemp(join(tmpdir(), 'ota-build-release-'));
-  try {
-    await writeFile(join(project, 'firmware.bin'), makeRelease(firmware));
-    for (const [index, key] of keys.entries())
-      await writeFile(join(project, `${index}.pem`), privatePem(key), { mode: 0o600 });
-    const environment = { SOURCE_DATE_EPOCH: '1717311095' };
-    const plan = await makePlan(
-      {
-        projectDirectory: project,
-        environment,
-        board,
-        firmware: 'firmware.bin',
-        appVersion: '1.2.3',
-        secureVersion: 2,
-        sign: keys.length > 0,
-        keys: keys.map((_, index) => `${index}.pem`),
-        ...(keys[0]?.asymmetricKeyType === 'ec' ? { scheme: 'ecdsa256' } : {}),
-      },
-      versionInFirmware,
-    );
-    const { context } = aContext(project, environment);
-    const target = { directory: join(project, 'out'), force: false };
-    const bundle = (await runLine(context, plan, releaseLine(target))) as Bundle;
-    return (await readRelease(bundle.directory)).files;
-  } finally {
-    await rm(project, { recursive: true, force: true });
-  }
+  const workspace = await createWorkspace();
+  await workspace.write('firmware.bin', makeRelease(firmware));
+  for (const [index, key] of keys.entries())
+    await workspace.write(`${index}.pem`, privatePem(key), 0o600);
+  const [first] = keys;
+  const { code, stderr } = await workspace.runHere([
+    ...['--board', board, '--firmware', 'firmware.bin'],
+    ...['--app-version', '1.2.3', '--secure-version', '2'],
+    ...keys.flatMap((_, index) => ['--key', `${index}.pem`]),
+    ...(first?.asymmetricKeyType === 'ec' ? ['--scheme', 'ecdsa256'] : []),
+  ]);
+  if (code !== 0) throw new Error(`no release was made:\n${stderr}`);
+  return (await readRelease(workspace.path('out', stemOf(board)))).files;
 }
 
 /** Every finding about these files. */
@@ -150,8 +130,7 @@ function sumsOf(files: Files): Buffer {
 
 /** A zip of these files as the bundle step writes it. */
 export async function zipOf(files: Files): Promise<Buffer> {
-  const directory = join(tmpdir(), `ota-build-zip-${randomBytes(6).toString('hex')}`);
-  await mkdir(directory);
+  const directory = await mkdtemp(join(tmpdir(), 'ota-build-zip-'));
   try {
     const path = join(directory, 'release.zip');
     await writeZip(path, files, new Date('2024-06-02T06:51:35Z'));

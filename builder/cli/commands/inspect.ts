@@ -24,7 +24,7 @@ export function addInspectCommand(program: Command, host: CommandHost): void {
       const inspections: Inspection[] = [];
       for (const path of paths)
         inspections.push(await inspectPath(resolve(edge.directory, path), path));
-      output.result(inspections.length === 1 ? inspections[0] : inspections, () =>
+      output.result(inspections.length === 1 ? inspections[0] : { inspections }, () =>
         inspections.map((inspection) => renderInspection(inspection, output)).join('\n'),
       );
     });

@@ -95,7 +95,7 @@ export function planRequest(options: PlanOptions, edge: ProcessEdge): PlanReques
 }
 
 function parseCount(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('expected an integer of 0 or more.');
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('expected an integer of 0 or more.');
   return Number(text);
 }
 

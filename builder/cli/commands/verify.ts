@@ -24,7 +24,7 @@ export function addVerifyCommand(program: Command, host: CommandHost): void {
       const verification = await verifyPath(resolve(edge.directory, path), {
         name: path,
         projectDirectory: edge.directory,
-        ...(options.trust === undefined ? {} : { trust: resolve(edge.directory, options.trust) }),
+        ...(options.trust === undefined ? {} : { trust: options.trust }),
       });
       output.result(verificationJson(verification), () => renderVerification(verification, output));
       if (!verification.ok) host.setExit(EXIT_VERIFICATION);

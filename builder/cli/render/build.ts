@@ -1,5 +1,11 @@
 import type { Bundle } from '../../bundle/bundle.ts';
 import { hex } from '../../errors/hex.ts';
+import {
+  CHECKSUMS,
+  MANIFEST,
+  MANIFEST_SIGNATURE,
+  stemFiles,
+} from '../../manifest/release-files.ts';
 import type { LaidOut } from '../../partition/laid-out.ts';
 import { flashMap } from '../../partition/flash-map.ts';
 import type { Output } from '../output.ts';
@@ -9,7 +15,7 @@ import { formatSize } from './size.ts';
 
 /** What a build made: the directory, its files, the flash map, and how to get it onto a device. */
 export function renderBuild(
-  { manifest, chip, layout }: Bundle,
+  { plan, manifest, chip, layout }: Bundle,
   directory: string,
   output: Output,
 ): string {
@@ -37,10 +43,21 @@ export function renderBuild(
       ({ file, size, role, offset }) =>
         `  ${file.padEnd(34)} ${formatSize(size).padStart(10)}  ${role}${offset === undefined ? '' : ` at ${hex(offset)}`}`,
     ),
+    `  ${besideArtifacts(plan.stem, manifest).join(', ')}`,
     '',
     ...describeSigning(manifest),
     ...describeFlashing(manifest, directory, output),
   ].join('\n');
+}
+
+/** What a release has beside the artifacts that its manifest lists. */
+function besideArtifacts(stem: string, { signing }: Bundle['manifest']): string[] {
+  return [
+    MANIFEST,
+    ...(signing === null ? [] : [MANIFEST_SIGNATURE]),
+    stemFiles(stem).zip,
+    CHECKSUMS,
+  ];
 }
 
 function describeSigning({ signing }: Bundle['manifest']): string[] {
@@ -71,8 +88,15 @@ function describeFlashing(
 }
 
 /** What a dry run found out. */
-export function renderDryRun({ plan, layout, app }: LaidOut, output: Output): string {
+export function renderDryRun(
+  { plan, chip, layout, app, bootloader }: LaidOut,
+  output: Output,
+): string {
   const map = flashMap({
+    chip,
+    ...(bootloader === undefined
+      ? {}
+      : { bootloader: { offset: bootloader.offset, size: bootloader.bytes.length } }),
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,

@@ -1,5 +1,6 @@
 import { OtaBuildError } from '../../errors/ota-build-error.ts';
 import type { Output } from '../output.ts';
+import { printable } from './printable.ts';
 
 /** Exit code for what is our own bug (sysexits.h, EX_SOFTWARE). */
 const EXIT_INTERNAL = 70;
@@ -29,9 +30,9 @@ export function renderError(error: unknown, output: Output): number {
 
 function renderKnown(error: OtaBuildError, output: Output): void {
   const { colours, options } = output;
-  const [first = '', ...rest] = error.message.split('\n');
-  output.alert(`${colours.red('error:')} ${first}${rest.map((line) => `\n${line}`).join('')}`);
-  if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${error.hint}`);
+  const lines = error.message.split('\n').map(printable);
+  output.alert(`${colours.red('error:')} ${lines.join('\n')}`);
+  if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${printable(error.hint)}`);
   if (options.verbose === true)
     output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
   if (options.json !== true) return;

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../pipeline/context.ts';
 import type { Output } from '../output.ts';
+import { printable } from './printable.ts';
 
 /** Shows a run's events as lines on stderr: a stage when it is done, notes and warnings below it as they come. */
 export function renderEvent(event: RunEvent, output: Output): void {
@@ -17,9 +18,9 @@ export function renderEvent(event: RunEvent, output: Output): void {
       output.progress(`${colours.dim('-')} ${event.title}: skipped (${event.reason})`);
       return;
     case 'note':
-      output.progress(`  ${event.message}`);
+      output.progress(`  ${printable(event.message)}`);
       return;
     case 'warning':
-      output.alert(`${colours.yellow('warning:')} ${event.message}`);
+      output.alert(`${colours.yellow('warning:')} ${printable(event.message)}`);
   }
 }

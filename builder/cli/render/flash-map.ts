@@ -25,7 +25,8 @@ const COLUMNS: Readonly<Record<keyof Cells, Column>> = {
 const SHAPES: readonly { readonly columns: readonly (keyof Cells)[]; readonly bar: number }[] = [
   { columns: ['offset', 'end', 'size', 'bytes', 'name', 'type', 'used'], bar: 12 },
   { columns: ['offset', 'size', 'bytes', 'name', 'type', 'used'], bar: 10 },
-  { columns: ['offset', 'size', 'name', 'type', 'used'], bar: 8 },
+  { columns: ['offset', 'size', 'bytes', 'name', 'type', 'used'], bar: 6 },
+  { columns: ['offset', 'size', 'name', 'type', 'used'], bar: 6 },
 ];
 
 /** What a map is drawn on: the width of a terminal, and its colours. */
@@ -38,7 +39,10 @@ const NEARLY_FULL = 95;
  * A flash map as a table: where each region lies, how large it is, and how full it is where that is known. Columns are
  * left out where the canvas is too narrow for them.
  */
-export function renderFlashMap(regions: readonly FlashRegion[], { colours, width }: Canvas): string {
+export function renderFlashMap(
+  regions: readonly FlashRegion[],
+  { colours, width }: Canvas,
+): string {
   let table = '';
   for (const { columns, bar } of SHAPES) {
     const rows = regions.map((region) => {
@@ -47,11 +51,8 @@ export function renderFlashMap(regions: readonly FlashRegion[], { colours, width
         region.kind === 'free' ? dim(cells[column], colours) : cells[column],
       );
     });
-    const heads = columns.map((column) => ({
-      ...COLUMNS[column],
-      title: dim(COLUMNS[column].title, colours),
-    }));
-    table = renderTable(heads, rows);
+    const heads = columns.map((column) => COLUMNS[column]);
+    table = renderTable(heads, rows, colours);
     if (widthOf(table) <= width) break;
   }
   return table;
@@ -70,12 +71,15 @@ function cellsOf(region: FlashRegion, digits: number, used: string): Cells {
     size: formatSize(size),
     bytes: hex(size),
     name: printable(name),
-    type:
-      region.kind === 'partition'
-        ? `${typeName(region.type)}/${subtypeName(region.type, region.subtype)}`
-        : '',
+    type: typeOf(region),
     used,
   };
+}
+
+function typeOf(region: FlashRegion): string {
+  if (region.kind !== 'partition') return '';
+  const { type, subtype, flags } = region;
+  return [`${typeName(type)}/${subtypeName(type, subtype)}`, ...flags].join(', ');
 }
 
 function drawUse({ used, size, note = '' }: FlashRegion, bar: number, colours: Colours): string {

@@ -1,7 +1,7 @@
 import type { AppReport, DescriptionReport } from '../../inspect/app.ts';
 import type { BootloaderReport } from '../../inspect/bootloader.ts';
 import type { Output } from '../output.ts';
-import { renderFacts, shown, type Fact } from './inspect-facts.ts';
+import { renderFacts, revisionRange, shown, type Fact } from './inspect-facts.ts';
 import { imageFacts, renderSegments } from './inspect-image.ts';
 import { formatSize } from './size.ts';
 
@@ -25,9 +25,7 @@ export function identityFacts({
   return [
     [
       'MicroPython',
-      micropython === null
-        ? 'no banner of it found'
-        : describeMicroPython(micropython),
+      micropython === null ? 'no banner of it found' : describeMicroPython(micropython),
     ],
     ...(description === null
       ? [['description', descriptionProblem ?? 'none'] as Fact]
@@ -47,14 +45,7 @@ function describeMicroPython({
 }
 
 function descriptionFacts(description: DescriptionReport): Fact[] {
-  const {
-    version,
-    projectName,
-    date,
-    time,
-    minEfuseBlockRevision: min,
-    maxEfuseBlockRevision: max,
-  } = description;
+  const { version, projectName, date, time } = description;
   const compiled = [date, time].filter((part) => part !== '').join(', ');
   return [
     ['version', shown(version)],
@@ -65,11 +56,7 @@ function descriptionFacts(description: DescriptionReport): Fact[] {
     ['ELF SHA-256', /^0+$/.test(description.elfSha256) ? '(empty)' : description.elfSha256],
     [
       'eFuse blocks',
-      max === null
-        ? min === 'v0.0'
-          ? 'any revision'
-          : `revision ${min} or later`
-        : `revisions ${min} to ${max}`,
+      revisionRange(description.minEfuseBlockRevision, description.maxEfuseBlockRevision),
     ],
     [
       'MMU page',

@@ -1,6 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { hex } from '../../errors/hex.ts';
+import type { FlashRegion } from '../../partition/flash-map.ts';
 import type { Output } from '../output.ts';
+import { renderFlashMap } from './flash-map.ts';
 import { printable } from './printable.ts';
 import { formatSize } from './size.ts';
 
@@ -24,7 +26,12 @@ export function renderFacts(facts: readonly Fact[], { colours, width }: Output):
     .join('\n');
 }
 
-/** A heading, with a place beside it, above its parts; parts that are empty are left out. */
+/** Parts with an empty line between them; those that are empty are left out. */
+export function joinParts(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+/** A heading, with a place beside it, above its parts. */
 export function renderSection(
   heading: Fact,
   parts: readonly string[],
@@ -32,7 +39,7 @@ export function renderSection(
 ): string {
   const [title, place] = heading;
   const head = place === '' ? colours.bold(title) : `${colours.bold(title)}  ${colours.dim(place)}`;
-  return [head, ...parts.filter((part) => part !== '')].join('\n');
+  return `${head}\n${joinParts(parts)}`;
 }
 
 /** Text wrapped between words to the width of `output`. */
@@ -55,6 +62,20 @@ export function renderWarnings(messages: readonly string[], output: Output): str
       renderParagraph(`${output.colours.yellow('warning:')} ${printable(message)}`, output),
     )
     .join('\n');
+}
+
+/** A flash map as far to the right as facts are. */
+export function renderIndentedMap(
+  regions: readonly FlashRegion[],
+  { colours, width }: Output,
+): string {
+  return indent(renderFlashMap(regions, { colours, width: width - INDENT.length }));
+}
+
+/** Revisions from `min` to `max`, in words; null: no limit. */
+export function revisionRange(min: string, max: string | null): string {
+  if (max !== null) return `revisions ${min} to ${max}`;
+  return min === 'v0.0' ? 'any revision' : `revision ${min} or later`;
 }
 
 /** Text from a file, for people: an empty one is said to be. */

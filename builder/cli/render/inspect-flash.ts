@@ -3,12 +3,11 @@ import type { FlashImageInspection, TableInspection } from '../../inspect/inspec
 import type { PartitionContents } from '../../inspect/partition-contents.ts';
 import type { TableReport } from '../../inspect/partition-table.ts';
 import type { Output } from '../output.ts';
-import { renderFlashMap } from './flash-map.ts';
 import { renderApp, renderBootloader } from './inspect-app.ts';
 import {
-  indent,
   placeOf,
   renderFacts,
+  renderIndentedMap,
   renderParagraph,
   renderSection,
   renderWarnings,
@@ -20,7 +19,7 @@ import { printable } from './printable.ts';
 /** Everything in a full-flash image, as sections. */
 export function renderFlashImage(flash: FlashImageInspection, output: Output): readonly string[] {
   const { bootloader, table, partitions, otadata, boot, warnings } = flash;
-  const starts = boot.partition === null ? 'Nothing boots' : `'${printable(boot.partition)}' boots`;
+  const starts = boot.partition === null ? 'Boots nothing' : `Boots '${printable(boot.partition)}'`;
   const room = flash.flashMap.find(({ kind }) => kind === 'bootloader');
   return [
     renderParagraph(`${starts}: ${printable(boot.why)}.`, output),
@@ -28,7 +27,7 @@ export function renderFlashImage(flash: FlashImageInspection, output: Output): r
       warnings.map(({ message }) => message),
       output,
     ),
-    renderSection(['Flash', ''], [indent(renderFlashMap(flash.flashMap, output))], output),
+    renderSection(['Flash map', ''], [renderIndentedMap(flash.flashMap, output)], output),
     ...partitions.flatMap((partition) => renderAppPartition(partition, output)),
     ...(otadata === null
       ? []
@@ -67,8 +66,8 @@ export function renderPartitionTable(
 ): readonly string[] {
   return [
     renderSection(
-      ['Flash', `with the table at ${hex(table.offset)}, which is assumed`],
-      [indent(renderFlashMap(flashMap, output))],
+      ['Flash map', `with the table at ${hex(table.offset)}, which is assumed`],
+      [renderIndentedMap(flashMap, output)],
       output,
     ),
     renderFacts(tableFacts(table, output), output),

@@ -3,7 +3,7 @@ import type { Trailer } from '../../format/image-trailer.ts';
 import type { HeaderReport } from '../../inspect/image-header.ts';
 import type { ImageReport, SegmentReport } from '../../inspect/image.ts';
 import type { Colours, Output } from '../output.ts';
-import { indent, sizeInBytes, type Fact } from './inspect-facts.ts';
+import { indent, revisionRange, sizeInBytes, type Fact } from './inspect-facts.ts';
 import { signatureFacts } from './inspect-signature.ts';
 import { formatSize } from './size.ts';
 import { renderTable } from './table.ts';
@@ -43,20 +43,17 @@ function headerFacts(header: HeaderReport): Fact[] {
   ];
 }
 
-function describeRevisions({
-  minChipRevision: min,
-  maxChipRevision: max,
-  legacyMinChipRevision: legacy,
-}: HeaderReport): string {
-  if (max !== null) return `revisions ${min} to ${max}`;
-  if (min !== 'v0.0') return `revision ${min} or later`;
-  return legacy === null ? 'any revision' : `revision ${legacy} or later by the older field`;
+function describeRevisions(header: HeaderReport): string {
+  const { minChipRevision: min, maxChipRevision: max, legacyMinChipRevision: legacy } = header;
+  const isSaid = max !== null || min !== 'v0.0';
+  if (isSaid || legacy === null) return revisionRange(min, max);
+  return `${revisionRange(legacy, null)} by the older field`;
 }
 
 function integrityFacts({ checksum, sha256 }: WholeImage, colours: Colours): Fact[] {
   const sum = checksum.valid
     ? `${colours.green('valid')}, ${hex(checksum.stored, 2)}`
-    : `${colours.red('invalid')}: it is ${hex(checksum.stored, 2)}, the contents make ${hex(checksum.computed, 2)}`;
+    : `${colours.red('invalid')}: it is ${hex(checksum.stored, 2)} but the contents make ${hex(checksum.computed, 2)}`;
   if (sha256 === null)
     return [
       ['checksum', sum],
@@ -64,7 +61,7 @@ function integrityFacts({ checksum, sha256 }: WholeImage, colours: Colours): Fac
     ];
   const digest = sha256.valid
     ? `${colours.green('valid')}, ${sha256.stored}`
-    : `${colours.red('invalid')}: it is ${sha256.stored}, the contents make ${sha256.computed}`;
+    : `${colours.red('invalid')}: it is ${sha256.stored} but the contents make ${sha256.computed}`;
   return [
     ['checksum', sum],
     ['SHA-256', digest],
@@ -113,15 +110,7 @@ export function renderSegments(image: ImageReport, { colours }: Output): string 
     hex(segment.offset, 6),
     describeMemory(segment),
   ]);
-  return indent(
-    renderTable(
-      columns.map((column) => ({
-        ...column,
-        title: column.title === '' ? '' : colours.dim(column.title),
-      })),
-      rows,
-    ),
-  );
+  return indent(renderTable(columns, rows, colours));
 }
 
 function describeMemory({ memory, mapped, padding }: SegmentReport): string {

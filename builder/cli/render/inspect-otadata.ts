@@ -9,15 +9,13 @@ export function renderOtadata(otadata: OtadataReport, output: Output): readonly 
   const { colours } = output;
   const titles = ['sector', 'sequence', 'state', 'CRC', 'slot', 'worth'];
   const rows = otadata.sectors.map((sector) => rowOf(sector, colours));
-  const table = renderTable(
-    titles.map((title) => ({ title: colours.dim(title) })),
-    rows,
-  );
-  return [indent(table), renderFacts(choiceFacts(otadata), output)];
+  const columns = titles.map((title) => ({ title }));
+  const table = renderTable(columns, rows, colours);
+  return [indent(table), renderFacts([...choiceFacts(otadata), ...remarks(otadata)], output)];
 }
 
 function rowOf(
-  { index, sequence, state, stateCode, crc, slot, verdict, tailErased }: OtadataSectorReport,
+  { index, sequence, state, stateCode, crc, slot, verdict }: OtadataSectorReport,
   colours: Colours,
 ): string[] {
   if (sequence === null) return [String(index), 'erased', '', '', '', ''];
@@ -33,9 +31,9 @@ function rowOf(
     String(index),
     String(sequence),
     state === 'UNKNOWN' ? hex(stateCode) : state,
-    crc.valid ? stored : `${colours.red(stored)}, not ${hex(crc.computed, 8)}`,
+    crc.valid ? stored : `${stored} ${colours.red('(wrong)')}`,
     slot === null ? '' : String(slot),
-    tailErased ? worth : `${worth}, data behind it`,
+    worth,
   ];
 }
 
@@ -49,8 +47,18 @@ function choiceFacts({ withRollback, withoutRollback }: OtadataReport): Fact[] {
   ];
 }
 
+/** What no ESP-IDF writes. */
+function remarks({ sectors }: OtadataReport): Fact[] {
+  return sectors.flatMap(({ index, sequence, tailErased }): Fact[] => [
+    ...(sequence === 0
+      ? [['remark', `sector ${index}: sequence 0 selects its slot by an underflow`] as Fact]
+      : []),
+    ...(tailErased ? [] : [['remark', `sector ${index}: there is data behind the entry`] as Fact]),
+  ]);
+}
+
 function describeChoice({ slot, why }: OtadataChoice): string {
   return slot === null
-    ? `nothing, as ${why}: factory boots, or without it the first slot that holds an image`
+    ? `nothing (${why}): factory boots, or without it the first slot that holds an image`
     : `slot ${slot}, as ${why}`;
 }

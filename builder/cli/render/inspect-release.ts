@@ -3,10 +3,10 @@ import type { ReleaseInspection } from '../../inspect/inspection.ts';
 import type { ArtifactReport } from '../../inspect/release.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import type { Colours, Output } from '../output.ts';
-import { renderFlashMap } from './flash-map.ts';
 import { renderApp } from './inspect-app.ts';
 import {
   indent,
+  renderIndentedMap,
   renderFacts,
   renderSection,
   renderWarnings,
@@ -21,6 +21,7 @@ export function renderRelease(
   { manifest, artifacts, flashMap, app }: ReleaseInspection,
   output: Output,
 ): readonly string[] {
+  const appFile = artifacts.find(({ role }) => role === 'app')?.file ?? '';
   return [
     renderFacts(manifestFacts(manifest), output),
     renderWarnings(
@@ -28,13 +29,13 @@ export function renderRelease(
       output,
     ),
     renderSection(['Files', ''], [indent(renderArtifacts(artifacts, output.colours))], output),
-    renderSection(['Flash', ''], [indent(renderFlashMap(flashMap, output))], output),
+    renderSection(['Flash map', ''], [renderIndentedMap(flashMap, output)], output),
     renderSection(
       ['Signing', ''],
       [renderFacts(signingFacts(manifest, output.colours), output)],
       output,
     ),
-    ...(app === null ? [] : [renderSection(['App', ''], renderApp(app, output), output)]),
+    ...(app === null ? [] : [renderSection(['App', appFile], renderApp(app, output), output)]),
   ];
 }
 
@@ -52,7 +53,7 @@ function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
     ],
     ['created', createdAt],
     ['made from', describeSource(source)],
-    ['', source.sha256],
+    ['  SHA-256', source.sha256],
     ['flash', `${shown(flash.mode)}, ${shown(flash.freq)}, ${shown(flash.size)}`],
   ];
 }
@@ -88,13 +89,7 @@ function renderArtifacts(artifacts: readonly ArtifactReport[], colours: Colours)
       ? ''
       : colours.red(state === 'missing' ? 'missing' : 'not the file that the manifest lists'),
   ]);
-  return renderTable(
-    columns.map((column) => ({
-      ...column,
-      title: column.title === '' ? '' : colours.dim(column.title),
-    })),
-    rows,
-  );
+  return renderTable(columns, rows, colours);
 }
 
 function signingFacts({ signing }: ReleaseInspection['manifest'], colours: Colours): Fact[] {

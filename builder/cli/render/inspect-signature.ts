@@ -50,8 +50,8 @@ function slotFacts(slot: SlotReport, colours: Colours): Fact[] {
     slot.keyProblem === undefined ? [] : [['  remark', colours.red(slot.keyProblem)]];
   return [
     [label, slot.scheme],
-    ['  key digest', slot.keyDigest],
-    ['  image digest', slot.imageDigest],
+    ['  key', slot.keyDigest],
+    ['  image', slot.imageDigest],
     ...problem,
   ];
 }

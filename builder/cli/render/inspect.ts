@@ -3,7 +3,7 @@ import { hex } from '../../errors/hex.ts';
 import { findChipByName } from '../../chip/registry.ts';
 import type { Output } from '../output.ts';
 import { renderApp, renderBootloader } from './inspect-app.ts';
-import { renderFacts, sizeInBytes } from './inspect-facts.ts';
+import { joinParts, renderFacts, renderParagraph, sizeInBytes } from './inspect-facts.ts';
 import { renderFlashImage, renderPartitionTable } from './inspect-flash.ts';
 import { renderOtadata } from './inspect-otadata.ts';
 import { renderRelease } from './inspect-release.ts';
@@ -13,9 +13,9 @@ import { printable } from './printable.ts';
 /** What a path is and holds, as a report for people: a title, one line that says what it is, then sections. */
 export function renderInspection(inspection: Inspection, output: Output): string {
   const { colours } = output;
-  const head = `${colours.bold(printable(inspection.name))}\n${describeKind(inspection)}`;
-  const sections = sectionsOf(inspection, output).filter((section) => section !== '');
-  return `${[head, ...sections].join('\n\n')}\n`;
+  const kind = renderParagraph(describeKind(inspection), output);
+  const head = `${colours.bold(printable(inspection.name))}\n${kind}`;
+  return `${joinParts([head, ...sectionsOf(inspection, output)])}\n`;
 }
 
 function describeKind(inspection: Inspection): string {
@@ -42,15 +42,15 @@ function describeKind(inspection: Inspection): string {
 function sectionsOf(inspection: Inspection, output: Output): readonly string[] {
   switch (inspection.kind) {
     case 'app-image':
-      return [renderApp(inspection, output).join('\n')];
+      return renderApp(inspection, output);
     case 'bootloader-image':
-      return [renderBootloader(inspection, output).join('\n')];
+      return renderBootloader(inspection, output);
     case 'flash-image':
       return renderFlashImage(inspection, output);
     case 'partition-table':
       return renderPartitionTable(inspection, output);
     case 'otadata':
-      return [renderOtadata(inspection, output).join('\n')];
+      return renderOtadata(inspection, output);
     case 'signature-sector':
       return [renderFacts(signatureSectorFacts(inspection, output.colours), output)];
     case 'release':

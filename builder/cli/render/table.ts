@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { Colours } from '../output.ts';
 
 export type Column = { readonly title: string; readonly align?: 'left' | 'right' };
 
@@ -24,15 +25,16 @@ const NO_BORDERS = {
 };
 
 /**
- * Aligned columns under their titles, without borders and without spaces at the ends of lines. A title may carry
- * colours, and so may cells. Cells hold one line each.
+ * Aligned columns under their titles, without borders and without spaces at the ends of lines. Cells hold one line
+ * each and may carry colours; titles get theirs here.
  */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
+  colours: Colours,
 ): string {
   const table = new Table({
-    head: columns.map(({ title }) => title),
+    head: columns.map(({ title }) => (title === '' ? '' : colours.dim(title))),
     colAligns: columns.map(({ align }) => align ?? 'left'),
     chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP, compact: true },

@@ -2,6 +2,7 @@ import type { Check } from '../../verify/finding.ts';
 import { describeFinding } from '../../verify/report.ts';
 import type { Verification } from '../../verify/verify-path.ts';
 import type { Output } from '../output.ts';
+import { printable } from './printable.ts';
 
 /** What --json prints: the same findings, digests in hex. */
 export function verificationJson({
@@ -43,8 +44,8 @@ function renderCheck(check: Check, { colours }: Output): string[] {
   const mark = isOk(check) ? colours.green('✓') : colours.red('✗');
   const findings = check.findings.map((finding) =>
     finding.severity === 'error'
-      ? `    ${colours.red('error:')} ${describeFinding(finding)}`
-      : `    ${colours.yellow('warning:')} ${describeFinding(finding)}`,
+      ? `    ${colours.red('error:')} ${printable(describeFinding(finding))}`
+      : `    ${colours.yellow('warning:')} ${printable(describeFinding(finding))}`,
   );
   return [`${mark} ${check.title}`, ...findings];
 }

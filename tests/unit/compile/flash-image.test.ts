@@ -4,6 +4,7 @@ import { esp32c3 } from '../../../builder/chip/esp32c3.ts';
 import { CHIPS } from '../../../builder/chip/registry.ts';
 import type { Chip } from '../../../builder/chip/chip.ts';
 import { splitFlashImage } from '../../../builder/compile/flash-image.ts';
+import { resealEspImage } from '../../../builder/format/esp-image.ts';
 import { encodeOtadata } from '../../../builder/format/otadata.ts';
 import { encodePartitionTable } from '../../../builder/format/partition-table.ts';
 import { encodeSignatureSector } from '../../../builder/format/signature-sector.ts';
@@ -180,6 +181,15 @@ describe('the partition table', () => {
     expect(error.message).toContain('it is a bootloader alone, or cut off');
   });
 
+  test('cannot be missed where an app without a description stands for the bootloader', () => {
+    const app = Buffer.from(APP);
+    app.writeUInt32LE(0, 0x20);
+    const error = formatErrorOf(() => split(flashWith({ 0x1000: resealEspImage(app) })));
+    expect(error.code).toBe('NO_DESCRIPTION');
+    expect(error.message).toContain('f.bin has an app of ESP32 without an app description');
+    expect(error.where?.offset).toBe(0x1020);
+  });
+
   test('that is missing from a whole image is said to be', () => {
     const bytes = makeMerged({ chip });
     bytes.fill(0xff, 0x8000, 0x9000);
@@ -305,5 +315,36 @@ describe('data partitions', () => {
     const bytes = dumpWith(chip, table, { 0x10000: APP }).subarray(0x1000);
     const { filledData } = splitFlashImage({ bytes, start: 0x1000, chip, name: 'f.bin' });
     expect(filledData).toEqual([]);
+  });
+});
+
+describe('a bootloader whose flash settings a flasher changed without a new SHA-256', () => {
+  const rewritten = (offset: number, value: number): Buffer => {
+    const bytes = makeMerged({ chip });
+    bytes.writeUInt8(value, 0x1000 + offset);
+    return bytes;
+  };
+
+  test.each([
+    ['size and frequency', 3, 0x4f],
+    ['mode', 2, 0],
+  ])('is taken, with its SHA-256 made right: %s', (_, offset, value) => {
+    const { bootloader } = split(rewritten(offset, value));
+    expect(bootloader.headerRewritten).toBe(true);
+    const expected = Buffer.from(BOOTLOADER);
+    expected.writeUInt8(value, offset);
+    expect(bootloader.bytes.equals(resealEspImage(expected))).toBe(true);
+  });
+
+  test('is no excuse for any other damage', () => {
+    const error = formatErrorOf(() => split(rewritten(8, 0x12)));
+    expect(error.code).toBe('BAD_DIGEST');
+    expect(error.message).toMatch(/the bootloader of f\.bin is damaged/);
+  });
+
+  test('is refused when it is signed: the signature is void', () => {
+    const bytes = dumpWith(chip, STOCK_TABLE, { 0x1000: signed(BOOTLOADER), 0x10000: APP });
+    bytes.writeUInt8(0x4f, 0x1003);
+    expect(formatErrorOf(() => split(bytes)).code).toBe('BAD_DIGEST');
   });
 });

@@ -180,7 +180,7 @@ describe('placePartitions refuses', () => {
         'after it; use 0x9000 or higher, or leave the offset empty',
     );
     for (const offset of ['0', '0x1000', '0x8000', '0x8fff']) {
-      const later = formatErrorOf(() => place(`a,data,nvs,,4K\nb,data,phy,${offset},4K`));
+      const later = formatErrorOf(() => place(`a,data,nvs,0x20000,4K\nb,data,phy,${offset},4K`));
       expect(later.message).toContain('partition table takes 0x8000 to 0x9000');
     }
   });

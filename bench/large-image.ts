@@ -1,5 +1,5 @@
-import { encodeEspImage } from '../dist/format/esp-image.js';
-import { encodePartitionTable } from '../dist/format/partition-table.js';
+import { encodeEspImage } from '../builder/format/esp-image.ts';
+import { encodePartitionTable } from '../builder/format/partition-table.ts';
 
 const HEADER = {
   spiMode: 2,
@@ -17,9 +17,12 @@ const HEADER = {
 };
 
 /** A flash dump of 16 MiB with an app of 6 MiB: what the memory figure is measured on. It is valid, but does nothing. */
-export function makeLargeFlashImage() {
+export function makeLargeFlashImage(): Buffer {
   const image = Buffer.alloc(0x1000000, 0xff);
-  encodeEspImage({ header: HEADER, segments: [{ loadAddress: 0x3fff0000, data: Buffer.alloc(0x4000, 1) }] }).copy(image, 0x1000);
+  encodeEspImage({
+    header: HEADER,
+    segments: [{ loadAddress: 0x3fff0000, data: Buffer.alloc(0x4000, 1) }],
+  }).copy(image, 0x1000);
   const row = { encrypted: false, readonly: false };
   encodePartitionTable([
     { ...row, name: 'nvs', type: 1, subtype: 2, offset: 0x9000, size: 0x6000 },

@@ -1,0 +1,87 @@
+import { InvalidArgumentError, type Command } from '@commander-js/extra-typings';
+import { resolve } from 'node:path';
+import { UsageError } from '../../errors/families.ts';
+import { Output } from '../output.ts';
+import type { CommandHost } from '../program.ts';
+import { withOutputOptions } from './plan-options.ts';
+
+/** The most OTA slots that a table can have (ota_0 to ota_15). */
+const MOST_SLOTS = 16;
+
+/** `ota-build otadata`: files for the otadata partition, which says what a device boots. */
+export function addOtadataCommand(program: Command, host: CommandHost): void {
+  const otadata = program
+    .command('otadata')
+    .description('make OTA data, which says what a device boots');
+  addTrial(otadata, host);
+  addInitial(otadata, host);
+}
+
+function addTrial(otadata: Command, { edge }: CommandHost): void {
+  withOutputOptions(otadata.command('trial'))
+    .description(
+      'OTA data that boots one slot on trial and comes back to another unless the trial confirms itself',
+    )
+    .optionsGroup('Trial:')
+    .requiredOption(
+      '--from <slot>',
+      'slot that runs now and is known to be good, such as slot0',
+      parseSlot,
+    )
+    .requiredOption('--to <slot>', 'slot that is tried, such as slot1', parseSlot)
+    .option('--slots <n>', 'OTA slots of the partition table', parseSlotCount, 2)
+    .option('-o, --output <file>', 'file to write', 'otadata.bin')
+    .action(async ({ from, to, slots, output: file, ...options }) => {
+      requireSlots({ from, to, slots });
+      const output = new Output(edge, options);
+      const { makeTrialOtadata } = await import('../../partition/trial-otadata.ts');
+      const { writeFileAtomically } = await import('../../files/write-file.ts');
+      await writeFileAtomically(
+        resolve(edge.directory, file),
+        makeTrialOtadata({ from, to, slotCount: slots }),
+      );
+      output.result({ ok: true, output: file, from, to, slots }, () =>
+        [
+          `${file}: boots slot${to} on trial; slot${from} comes back unless the app there confirms itself.`,
+          'Write it to the offset of the otadata partition. A bootloader without rollback stays in the trial.',
+        ].join('\n'),
+      );
+    });
+}
+
+function addInitial(otadata: Command, { edge }: CommandHost): void {
+  withOutputOptions(otadata.command('initial'))
+    .description('erased OTA data: a device boots factory, or ota_0 where there is none')
+    .optionsGroup('Writing:')
+    .option('-o, --output <file>', 'file to write', 'otadata.bin')
+    .action(async ({ output: file, ...options }) => {
+      const output = new Output(edge, options);
+      const { createInitialOtadata } = await import('../../format/otadata.ts');
+      const { writeFileAtomically } = await import('../../files/write-file.ts');
+      await writeFileAtomically(resolve(edge.directory, file), createInitialOtadata());
+      output.result({ ok: true, output: file }, () => `${file}: erased, 8192 bytes of ff.`);
+    });
+}
+
+function requireSlots({ from, to, slots }: { from: number; to: number; slots: number }): void {
+  if (from === to)
+    throw new UsageError('USAGE', `slot${from} cannot be tried and fallen back to at once`);
+  const missing = [from, to].find((slot) => slot >= slots);
+  if (missing === undefined) return;
+  throw new UsageError(
+    'USAGE',
+    `there is no slot${missing} in a table with ${slots} OTA slots, slot0 to slot${slots - 1}`,
+  );
+}
+
+function parseSlot(text: string): number {
+  const number = Number(/^(?:slot|ota_)?(\d{1,2})$/.exec(text)?.[1] ?? Number.NaN);
+  if (!(number < MOST_SLOTS)) throw new InvalidArgumentError('expected slot0 to slot15.');
+  return number;
+}
+
+function parseSlotCount(text: string): number {
+  const number = /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= 2 && number <= MOST_SLOTS)) throw new InvalidArgumentError('expected 2 to 16.');
+  return number;
+}

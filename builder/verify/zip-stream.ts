@@ -1,0 +1,43 @@
+import { ByteReader } from '../format/byte-reader.ts';
+
+// Local file header (PKWARE APPNOTE.TXT, 4.3.7), in front of the data of each file:
+//    0 u32 signature    8 u16 method      18 u32 compressed size     28 u16 length of the extra field
+//    6 u16 flags       14 u32 CRC-32      22 u32 size                30 name, extra field, data
+//                                         26 u16 length of the name
+const LOCAL_FILE = 0x04034b50;
+const CENTRAL_DIRECTORY = 0x02014b50;
+const HEADER_SIZE = 30;
+const STORED = 0;
+/** Bit 3: sizes follow the data. Bit 0: encrypted. */
+const UNREADABLE = 0b1001;
+
+/**
+ * Says how a zip of stored files differs from `contents` for a reader that starts at its first byte and never sees the
+ * central directory, as `bsdtar` on a pipe does: what such a reader extracts must be the same files. Undefined when it
+ * is. Throws FormatError when the bytes end too early.
+ */
+export function strayInZipStream(
+  zip: Buffer,
+  contents: ReadonlyMap<string, Buffer>,
+): string | undefined {
+  const reader = new ByteReader(zip, 'zip');
+  const seen = new Set<string>();
+  let position = 0;
+  while (reader.u32(position) === LOCAL_FILE) {
+    const size = reader.u32(position + 22);
+    const nameLength = reader.u16(position + 26);
+    const name = reader.slice(position + HEADER_SIZE, nameLength).toString('utf8');
+    const dataAt = position + HEADER_SIZE + nameLength + reader.u16(position + 28);
+    const isPlain =
+      reader.u16(position + 8) === STORED &&
+      (reader.u16(position + 6) & UNREADABLE) === 0 &&
+      reader.u32(position + 18) === size;
+    if (!isPlain) return `holds ${JSON.stringify(name)} in another form than stored`;
+    if (seen.has(name) || contents.get(name)?.equals(reader.slice(dataAt, size)) !== true)
+      return `holds another ${JSON.stringify(name)} in front of its directory than in it`;
+    seen.add(name);
+    position = dataAt + size;
+  }
+  if (reader.u32(position) === CENTRAL_DIRECTORY && seen.size === contents.size) return undefined;
+  return 'holds bytes in front of its directory that belong to no file';
+}

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig } from 'rolldown';
+
+// One bundle, because a command line is judged by how fast it starts: loading a thousand small files took longer than
+// making a release. The packages stay in `dependencies`, so that audits of those who install us see them.
+export default defineConfig({
+  input: 'builder/main.ts',
+  platform: 'node',
+  tsconfig: false,
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    // Names stay: errors are known by the name of their class, and stack traces are read by people.
+    minify: { mangle: false, compress: true, codegen: { removeWhitespace: false } },
+  },
+  plugins: [thirdPartyNotices()],
+});
+
+/** Writes the licences of everything that was bundled beside it, as those licences ask. */
+function thirdPartyNotices() {
+  return {
+    name: 'third-party-notices',
+    generateBundle() {
+      const folders = new Set(
+        [...this.getModuleIds()].map(packageFolder).filter((folder) => folder !== undefined),
+      );
+      const notices = [...folders].sort().map((folder) => {
+        const { name, version, license } = JSON.parse(
+          readFileSync(join(folder, 'package.json'), 'utf8'),
+        );
+        const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+        const text =
+          file === undefined
+            ? `Licensed under ${license}.`
+            : readFileSync(join(folder, file), 'utf8').trim();
+        return `${name} ${version} (${license})\n\n${text}\n`;
+      });
+      this.emitFile({
+        type: 'asset',
+        fileName: 'THIRD-PARTY-NOTICES.txt',
+        source: notices.join(`\n${'-'.repeat(80)}\n\n`),
+      });
+    },
+  };
+}
+
+function packageFolder(id) {
+  const match = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/.exec(
+    id.replace(/^\0/, ''),
+  );
+  return match?.[1];
+}

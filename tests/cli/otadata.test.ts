@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { createWorkspace } from '../support/cli.ts';
+
+describe('ota-build otadata', () => {
+  it('trial writes OTA data that boots one slot on trial, as inspect explains', async () => {
+    const workspace = await createWorkspace();
+    const made = await workspace.run(['otadata', 'trial', '--from', 'slot0', '--to', 'slot1']);
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(made.stdout).toContain('boots slot1 on trial');
+    const bytes = await workspace.read('otadata.bin');
+    expect(bytes.toString('hex', 0, 32)).toBe(`01000000${'ff'.repeat(20)}020000009a984347`);
+    expect(bytes.toString('hex', 4096, 4128)).toBe(`02000000${'ff'.repeat(20)}000000007437f655`);
+    const { stdout } = await workspace.run(['inspect', 'otadata.bin']);
+    expect(stdout).toMatch(/with rollback\s+slot 1/);
+  });
+
+  it('initial writes 8192 bytes of ff, which verify accepts', async () => {
+    const workspace = await createWorkspace();
+    expect(await workspace.runHere(['otadata', 'initial', '-o', 'new.bin'])).toMatchObject({
+      code: 0,
+    });
+    expect((await workspace.read('new.bin')).equals(Buffer.alloc(8192, 0xff))).toBe(true);
+    expect(await workspace.runHere(['verify', 'new.bin'])).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [['--from', 'slot0'], /--to/],
+    [['--from', 'slot0', '--to', 'slot0'], /fallen back to/],
+    [['--from', 'slot0', '--to', 'slot2'], /no slot2 in a table with 2/],
+    [['--from', 'first', '--to', 'slot1'], /expected slot0 to slot15/],
+    [['--from', 'slot0', '--to', 'slot1', '--slots', '17'], /expected 2 to 16/],
+  ])('trial refuses %j with exit code 2', async (args, says) => {
+    const workspace = await createWorkspace();
+    const { code, stderr } = await workspace.runHere(['otadata', 'trial', ...args]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(says);
+    expect(await workspace.listing()).toEqual([]);
+  });
+});
