@@ -90,7 +90,7 @@ function listFiles(verified: Verified): ListedFile[] {
         ]),
     { role: 'partition-table', file: PARTITION_TABLE, bytes: table, offset: layout.tableOffset },
     { role: 'otadata', file: OTADATA, bytes: otadata, offset: layout.otadataPartition.offset },
-    { role: 'app', file: names.app, bytes: app, offset: layout.slots[0].offset },
+    { role: 'app', file: names.app, bytes: app, offset: layout.appSlot.offset },
   ];
   const firmware: ListedFile[] =
     bootloader === undefined
@@ -125,11 +125,10 @@ function flasherOptions(
     chip: plan.chip,
     flash: { mode: layout.flash.mode, freq: layout.flash.frequency, size: layout.flash.size.name },
     keepHeader: bootloaderSigned,
-    parts: placed.map(({ role, file, offset }) => ({
-      role: role as FlashPart['role'],
-      file,
-      offset,
-    })),
+    // A drill is tried on devices that run: their table stays.
+    parts: placed
+      .filter(({ role }) => plan.source.kind !== 'drill' || role !== 'partition-table')
+      .map(({ role, file, offset }) => ({ role: role as FlashPart['role'], file, offset })),
   };
 }
 

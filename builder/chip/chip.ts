@@ -25,6 +25,8 @@ export type Chip = {
   readonly name: string;
   /** As people write it, `ESP32-C3`. */
   readonly title: string;
+  /** Instruction set: what ELF files for it say. */
+  readonly machine: 'xtensa' | 'riscv';
   /** `esp_chip_id_t` in the image header. */
   readonly chipId: number;
   /** Flash offset of the second-stage bootloader (CONFIG_BOOTLOADER_OFFSET_IN_FLASH). */
@@ -34,6 +36,8 @@ export type Chip = {
   /** Allowed MMU page sizes in bytes, largest first. One entry: the size is fixed. */
   readonly mmuPageSizes: readonly number[];
   /** All that a loader maps or fills; an address outside is refused. Mapped ranges are those of 64 KiB pages. */
+  /** Bytes that the last page of a mapped segment must hold at least: early ESP32 bootloaders mapped a page too few. */
+  readonly lastPageMinimum: number;
   readonly memory: readonly MemoryRange[];
   readonly secureBootV2: {
     /**

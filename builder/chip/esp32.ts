@@ -7,10 +7,12 @@ import type { Chip } from './chip.ts';
 export const esp32 = {
   name: 'esp32',
   title: 'ESP32',
+  machine: 'xtensa',
   chipId: 0,
   bootloaderOffset: 0x1000,
   flashFrequencies: { '80m': 0xf, '40m': 0x0, '26m': 0x1, '20m': 0x2 },
   mmuPageSizes: [0x10000],
+  lastPageMinimum: 0x24,
   memory: [
     { kind: 'DROM', range: [0x3f400000, 0x3f800000], mapped: true },
     { kind: 'IROM', range: [0x400d0000, 0x40400000], mapped: true },

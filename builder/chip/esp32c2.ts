@@ -6,10 +6,12 @@ import type { Chip } from './chip.ts';
 export const esp32c2 = {
   name: 'esp32c2',
   title: 'ESP32-C2',
+  machine: 'riscv',
   chipId: 12,
   bootloaderOffset: 0x0,
   flashFrequencies: { '60m': 0xf, '30m': 0x0, '20m': 0x1, '15m': 0x2 },
   mmuPageSizes: [0x10000, 0x8000, 0x4000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x3c000000, 0x3c400000], mapped: true },
     { kind: 'IROM', range: [0x42000000, 0x42400000], mapped: true },

@@ -7,10 +7,12 @@ import type { Chip } from './chip.ts';
 export const esp32c3 = {
   name: 'esp32c3',
   title: 'ESP32-C3',
+  machine: 'riscv',
   chipId: 5,
   bootloaderOffset: 0x0,
   flashFrequencies: { '80m': 0xf, '40m': 0x0, '26m': 0x1, '20m': 0x2 },
   mmuPageSizes: [0x10000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x3c000000, 0x3c800000], mapped: true },
     { kind: 'IROM', range: [0x42000000, 0x42800000], mapped: true },

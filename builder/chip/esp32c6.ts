@@ -7,10 +7,12 @@ import type { Chip } from './chip.ts';
 export const esp32c6 = {
   name: 'esp32c6',
   title: 'ESP32-C6',
+  machine: 'riscv',
   chipId: 13,
   bootloaderOffset: 0x0,
   flashFrequencies: { '80m': 0x0, '40m': 0x0, '20m': 0x2 },
   mmuPageSizes: [0x10000, 0x8000, 0x4000, 0x2000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x42000000, 0x43000000], mapped: true },
     { kind: 'IROM', range: [0x42000000, 0x43000000], mapped: true },

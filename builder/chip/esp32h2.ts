@@ -7,10 +7,12 @@ import type { Chip } from './chip.ts';
 export const esp32h2 = {
   name: 'esp32h2',
   title: 'ESP32-H2',
+  machine: 'riscv',
   chipId: 16,
   bootloaderOffset: 0x0,
   flashFrequencies: { '48m': 0xf, '24m': 0x0, '16m': 0x1, '12m': 0x2 },
   mmuPageSizes: [0x10000, 0x8000, 0x4000, 0x2000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x42000000, 0x43000000], mapped: true },
     { kind: 'IROM', range: [0x42000000, 0x43000000], mapped: true },

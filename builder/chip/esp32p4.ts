@@ -7,10 +7,12 @@ import type { Chip } from './chip.ts';
 export const esp32p4 = {
   name: 'esp32p4',
   title: 'ESP32-P4',
+  machine: 'riscv',
   chipId: 18,
   bootloaderOffset: 0x2000,
   flashFrequencies: { '80m': 0xf, '40m': 0x0, '26m': 0x1, '20m': 0x2 },
   mmuPageSizes: [0x10000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x40000000, 0x44000000], mapped: true },
     { kind: 'IROM', range: [0x40000000, 0x44000000], mapped: true },

@@ -6,10 +6,12 @@ import type { Chip } from './chip.ts';
 export const esp32s2 = {
   name: 'esp32s2',
   title: 'ESP32-S2',
+  machine: 'xtensa',
   chipId: 2,
   bootloaderOffset: 0x1000,
   flashFrequencies: { '80m': 0xf, '40m': 0x0, '26m': 0x1, '20m': 0x2 },
   mmuPageSizes: [0x10000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x3f000000, 0x3ff80000], mapped: true },
     { kind: 'IROM', range: [0x40080000, 0x40800000], mapped: true },

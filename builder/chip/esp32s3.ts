@@ -6,10 +6,12 @@ import type { Chip } from './chip.ts';
 export const esp32s3 = {
   name: 'esp32s3',
   title: 'ESP32-S3',
+  machine: 'xtensa',
   chipId: 9,
   bootloaderOffset: 0x0,
   flashFrequencies: { '80m': 0xf, '40m': 0x0, '26m': 0x1, '20m': 0x2 },
   mmuPageSizes: [0x10000],
+  lastPageMinimum: 0,
   memory: [
     { kind: 'DROM', range: [0x3c000000, 0x3e000000], mapped: true },
     { kind: 'IROM', range: [0x42000000, 0x44000000], mapped: true },

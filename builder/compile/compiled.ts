@@ -1,9 +1,16 @@
 import type { Chip } from '../chip/chip.ts';
+import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { MicroPythonBanner, RollbackSupport } from './micropython-banner.ts';
 
 /** Where an app came from, as the manifest tells it. */
-export type SourceFacts = {
+export type SourceFacts = PrebuiltFacts | DrillFacts;
+
+/** The built-in rollback drill, made of an ELF file of ours. */
+export type DrillFacts = { readonly kind: 'drill'; readonly file: string; readonly sha256: string };
+
+/** A finished image that was repackaged. */
+export type PrebuiltFacts = {
   readonly kind: 'prebuilt';
   readonly file: string;
   readonly sha256: string;
@@ -33,4 +40,10 @@ export type Compiled = {
   /** Missing when the firmware was an app alone. */
   readonly bootloader?: Bootloader;
   readonly source: SourceFacts;
+};
+
+/** What a source of firmware gives, with what its user has to be told. */
+export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
+  readonly notes: readonly string[];
+  readonly warnings: readonly Warning[];
 };

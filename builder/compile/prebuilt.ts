@@ -6,7 +6,7 @@ import { parseEspImage, requireIntact } from '../format/esp-image.ts';
 import { classifyTrailer } from '../format/image-trailer.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Compiled, SourceFacts } from './compiled.ts';
+import type { FirmwareParts, PrebuiltFacts } from './compiled.ts';
 import { detectFirmware, isAppAt } from './firmware-input.ts';
 import { splitFlashImage } from './flash-image.ts';
 import { findMicroPythonBanner, rollbackSupport } from './micropython-banner.ts';
@@ -14,10 +14,7 @@ import { namingFile } from './name-format-error.ts';
 import { rollbackWarning } from './rollback-warning.ts';
 
 /** A finished firmware file taken apart, with what its user has to be told. */
-export type Prebuilt = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
-  readonly notes: readonly string[];
-  readonly warnings: readonly Warning[];
-};
+export type Prebuilt = FirmwareParts & { readonly source: PrebuiltFacts };
 
 /**
  * Takes the app, and the bootloader where there is one, out of a finished firmware file. Says what the file is and what
@@ -84,7 +81,7 @@ function readFlashImage(
   const { partition } = parts.app;
   requireAppInSlot(parts.app.bytes, partition.name, name);
   requireTableOffset(parts.tableOffset, plan, name);
-  const source: SourceFacts = {
+  const source: PrebuiltFacts = {
     ...sourceFacts(parts.app.bytes, plan, convention),
     partition: partition.name,
   };
@@ -162,7 +159,11 @@ function requireTableOffset(found: number, plan: Plan, name: string): void {
   );
 }
 
-function sourceFacts(app: Buffer, plan: Plan, container: SourceFacts['container']): SourceFacts {
+function sourceFacts(
+  app: Buffer,
+  plan: Plan,
+  container: PrebuiltFacts['container'],
+): PrebuiltFacts {
   const description = parseAppDescription(
     app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
     APP_DESC_OFFSET,
@@ -178,7 +179,7 @@ function sourceFacts(app: Buffer, plan: Plan, container: SourceFacts['container'
   };
 }
 
-function describeMicroPython({ micropython }: SourceFacts): string {
+function describeMicroPython({ micropython }: PrebuiltFacts): string {
   if (micropython === undefined) return ', without a MicroPython banner';
   const { version, board, mcu } = micropython;
   return `: MicroPython ${version}${board === undefined ? '' : ` for '${board}' with ${mcu ?? '?'}`}`;

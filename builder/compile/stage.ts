@@ -6,10 +6,11 @@ import { readInput } from '../files/read-input.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Compiled } from './compiled.ts';
+import type { Compiled, FirmwareParts } from './compiled.ts';
+import { readDrill } from './drill.ts';
 import { readPrebuilt } from './prebuilt.ts';
 
-/** Gets the firmware of a plan: today always a finished image, taken apart and checked. */
+/** Gets the firmware of a plan: a finished image, taken apart and checked, or the built-in drill. */
 export const compileStage: Stage<Plan, Compiled> = {
   key: 'compile',
   title: 'reading the firmware',
@@ -18,7 +19,8 @@ export const compileStage: Stage<Plan, Compiled> = {
     if (chip === undefined)
       throw new ProfileError('PROFILE_INVALID', `the plan names an unknown chip '${plan.chip}'`);
     const bytes = await readPlannedFile(context, plan);
-    const { app, bootloader, source, notes, warnings } = readPrebuilt(bytes, plan, chip);
+    const read = plan.source.kind === 'drill' ? readDrill : readPrebuilt;
+    const { app, bootloader, source, notes, warnings }: FirmwareParts = read(bytes, plan, chip);
     for (const note of notes) context.note(note);
     for (const { code, message } of warnings) context.warn(code, message);
     // Copies, so that the rest of a large dump is not held in memory until the end.

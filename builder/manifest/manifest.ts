@@ -57,6 +57,11 @@ export const manifestSchema = z
         idfVersion: z.string().describe('ESP-IDF that built the app.'),
         bootloaderRollback: z.enum(['enabled', 'disabled', 'unknown']).optional(),
       }),
+      z.strictObject({
+        kind: z.literal('drill').describe('The built-in rollback drill, which is meant to fail.'),
+        file: z.string().describe('Name of the ELF file that it was made of.'),
+        sha256: sha256('SHA-256 of that file.'),
+      }),
     ]),
     createdAt: z.iso.datetime().describe('UTC; SOURCE_DATE_EPOCH when that was set.'),
     flash: z.strictObject({

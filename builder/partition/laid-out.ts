@@ -15,11 +15,13 @@ export type Layout = {
   readonly partitions: readonly Partition[];
   /** The binary table, 0xC00 bytes. */
   readonly table: Buffer;
-  /** OTA data of a new device: erased, so that ota_0 boots. */
+  /** OTA data of a new device: erased, so that ota_0 boots. For a drill: a trial of the second slot. */
   readonly otadata: Buffer;
   readonly otadataPartition: Partition;
-  /** OTA slots in order of their number; the app of a full-flash image goes into the first. */
-  readonly slots: readonly [Partition, ...Partition[]];
+  /** OTA slots in order of their number. */
+  readonly slots: readonly Partition[];
+  /** Where the app goes when it is flashed: the first slot, for a drill the second, beside the firmware that runs. */
+  readonly appSlot: Partition;
   readonly flash: FlashSettings;
 };
 

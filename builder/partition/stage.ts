@@ -1,6 +1,6 @@
 import { LayoutError, type LayoutCode } from '../errors/families.ts';
 import { createInitialOtadata } from '../format/otadata.ts';
-import { encodePartitionTable, type Partition } from '../format/partition-table.ts';
+import { encodePartitionTable } from '../format/partition-table.ts';
 import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
@@ -11,6 +11,7 @@ import { requireBootloaderFit, requireFit, signedSize, sizeInSlot } from './fit.
 import { flashSettingsOf, requireFlashSize, withFlashSize } from './flash-header.ts';
 import type { LaidOut } from './laid-out.ts';
 import { filesystemWarning } from './micropython-filesystem.ts';
+import { makeTrialOtadata } from './trial-otadata.ts';
 
 /** Makes the partition table and the initial otadata, and proves that everything fits. */
 export const partitionStage: Stage<Stamped, LaidOut> = {
@@ -22,10 +23,12 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     const flash = settings(stamped, bootloader);
     const partitions = plan.layout.partitions.map(({ line, ...partition }) => partition);
     requireSoundTable(context, plan, flash.size.bytes);
-    const [first, ...others] = partitions.filter(isOtaSlot).sort((a, b) => a.subtype - b.subtype);
+    const slots = partitions.filter(isOtaSlot).sort((a, b) => a.subtype - b.subtype);
+    const isDrill = plan.source.kind === 'drill';
+    // A drill goes beside the firmware that runs, which has to be there when it comes back.
+    const appSlot = slots[isDrill ? 1 : 0];
     const otadataPartition = partitions.find(isOtadata);
-    if (first === undefined || otadataPartition === undefined) throw noOtaSlots(plan);
-    const slots: [Partition, ...Partition[]] = [first, ...others];
+    if (appSlot === undefined || otadataPartition === undefined) throw noOtaSlots(plan);
     requireFit(sizeInSlot(stamped.app, plan.signing === null ? undefined : { pageSize }), slots, {
       signed: plan.signing !== null,
       layout: plan.layout.name,
@@ -39,20 +42,17 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
         signed,
       });
     }
-    for (const { code, message } of filesystemWarning(
-      partitions,
-      stamped.source.micropython?.version,
-      flash.size.bytes,
-    )) {
-      context.warn(code, message);
-    }
+    warnOfMissingFilesystem(context, stamped, flash.size.bytes);
     const layout = {
       tableOffset: plan.partitionTableOffset,
       partitions,
       table: encodePartitionTable(partitions),
-      otadata: createInitialOtadata(),
+      otadata: isDrill
+        ? makeTrialOtadata({ from: 0, to: 1, slotCount: slots.length })
+        : createInitialOtadata(),
       otadataPartition,
       slots,
+      appSlot,
       flash,
     };
     return Promise.resolve({
@@ -62,6 +62,20 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     });
   },
 };
+
+function warnOfMissingFilesystem(
+  context: Context,
+  { source, plan }: Stamped,
+  flashSize: number,
+): void {
+  if (source.kind === 'drill') return;
+  const warnings = filesystemWarning(
+    plan.layout.partitions,
+    source.micropython?.version,
+    flashSize,
+  );
+  for (const { code, message } of warnings) context.warn(code, message);
+}
 
 function resizedBootloader(
   context: Context,

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
-import { hashInput, readInput } from '../files/read-input.ts';
-import { loadProfile, shortPath, type LoadedProfile } from '../profile/load-profile.ts';
+import { readInput } from '../files/read-input.ts';
+import { loadProfile, type LoadedProfile } from '../profile/load-profile.ts';
 import {
   checkKeyReference,
   checkSecureVersion,
@@ -10,6 +10,7 @@ import {
   checkVersion,
 } from './check-names.ts';
 import { readLayout } from './read-layout.ts';
+import { resolveSource } from './resolve-source.ts';
 import { sourceDate } from './source-date.ts';
 import type { Plan } from './plan.ts';
 
@@ -31,7 +32,8 @@ export type PlanRequest = {
   readonly keys: readonly string[];
 };
 
-const FIRMWARE = 'a firmware image';
+/** A drill that was given no version: it never passes for a release. */
+const DRILL_VERSION = '0.0.0-drill';
 
 /** Reads a version out of firmware when neither flags, profile nor git name one. `name` is for its messages. */
 export type VersionReader = (firmware: Buffer, name: string) => string | undefined;
@@ -55,17 +57,12 @@ export async function makePlan(
   const { profile, chip, file } = loaded;
   const variant = checkVariant(request.variant);
   const secureVersion = checkSecureVersion(request.secureVersion ?? profile.secureVersion, chip);
-  const path = firmwarePath(request);
-  const source = {
-    kind: 'prebuilt' as const,
-    file: shortPath(request.projectDirectory, path),
-    ...(await hashInput(path, FIRMWARE)),
-  };
+  const source = await resolveSource({ ...request, chip });
   const version = checkVersion(
     request.appVersion ??
       profile.version ??
       (await versionFromGit(request.projectDirectory)) ??
-      versionInFirmware(await readInput(path, FIRMWARE), source.file) ??
+      (await versionFromSource(request, source, versionInFirmware)) ??
       noVersion(),
   );
   const layout = await readLayout({
@@ -91,17 +88,6 @@ export async function makePlan(
     signing: request.sign ? signingOf(request, loaded, chip, file) : null,
     stem,
   });
-}
-
-function firmwarePath({ firmware, projectDirectory }: PlanRequest): string {
-  if (firmware !== undefined) return resolve(projectDirectory, firmware);
-  throw new ProfileError(
-    'NOT_AVAILABLE',
-    'this version of ota-build does not compile MicroPython yet',
-    {
-      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin).',
-    },
-  );
 }
 
 function signingOf(
@@ -147,6 +133,18 @@ function defaultKeys(request: PlanRequest): string[] {
 async function versionFromGit(projectDirectory: string): Promise<string | undefined> {
   const { gitVersion } = await import('./git-version.ts');
   return gitVersion(projectDirectory);
+}
+
+async function versionFromSource(
+  { projectDirectory }: PlanRequest,
+  { kind, file }: Plan['source'],
+  versionInFirmware: VersionReader,
+): Promise<string | undefined> {
+  if (kind === 'drill') return DRILL_VERSION;
+  return versionInFirmware(
+    await readInput(resolve(projectDirectory, file), 'a firmware image'),
+    file,
+  );
 }
 
 function noVersion(): never {

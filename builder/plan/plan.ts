@@ -17,8 +17,9 @@ export const planSchema = z.strictObject({
   /** ISO 8601 in UTC, whole seconds: SOURCE_DATE_EPOCH, or the time of planning. */
   createdAt: z.iso.datetime(),
   source: z.strictObject({
-    kind: z.literal('prebuilt'),
-    /** As the user named it. */
+    /** `prebuilt`: a finished image. `drill`: the built-in rollback drill, an ELF file of ours. */
+    kind: z.enum(['prebuilt', 'drill']),
+    /** As the user named it, or where the drill was found. */
     file: z.string(),
     size: z.number().int().positive(),
     sha256: sha256Hex,

@@ -1,4 +1,4 @@
-import type { Artifact, Manifest } from '../manifest/manifest.ts';
+import type { ArtifactRole, Manifest } from '../manifest/manifest.ts';
 import { FLASH_ARGS, FLASHER_ARGS } from '../manifest/release-files.ts';
 import { checkSchema, z } from '../schema/schema.ts';
 import { errorFinding, type Finding } from './finding.ts';
@@ -15,7 +15,7 @@ const flasherArgsSchema = z.object({
   flash_files: z.record(z.string(), z.string()),
   bootloader: imageEntry.optional(),
   app: imageEntry,
-  'partition-table': imageEntry,
+  'partition-table': imageEntry.optional(),
   otadata: imageEntry,
   extra_esptool_args: z.object({ chip: z.string() }),
 });
@@ -28,16 +28,20 @@ export function checkFlashArguments(
   manifest: Manifest,
   files: ReadonlyMap<string, Buffer>,
 ): readonly Finding[] {
-  const expected = writesOf(manifest.artifacts);
+  const expected = writesOf(manifest);
   return [
     ...checkFlasherArgs(files.get(FLASHER_ARGS), manifest, expected),
     ...checkFlashArgs(files.get(FLASH_ARGS), expected),
   ];
 }
 
-/** The parts, each alone; the full-flash image is written by itself. */
-function writesOf(artifacts: readonly Artifact[]): Writes {
-  const parts = artifacts.filter(({ role, offset }) => role !== 'firmware' && offset !== undefined);
+/** The parts, each alone; the full-flash image is written by itself, and a drill leaves the device's table alone. */
+function writesOf({ artifacts, source }: Manifest): Writes {
+  const left: readonly ArtifactRole[] =
+    source.kind === 'drill' ? ['firmware', 'partition-table'] : ['firmware'];
+  const parts = artifacts.filter(
+    ({ role, offset }) => !left.includes(role) && offset !== undefined,
+  );
   return new Map(parts.map(({ offset = 0, file }) => [offset, file]));
 }
 

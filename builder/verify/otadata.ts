@@ -1,6 +1,11 @@
 import { FormatError } from '../errors/families.ts';
 import { isFilledWith } from '../format/byte-reader.ts';
-import { OTADATA_SIZE, parseOtadata, type OtadataSector } from '../format/otadata.ts';
+import {
+  OTADATA_SIZE,
+  parseOtadata,
+  selectOtadata,
+  type OtadataSector,
+} from '../format/otadata.ts';
 import { errorFinding, warningFinding, type Finding } from './finding.ts';
 
 const SECTOR = OTADATA_SIZE / 2;
@@ -25,16 +30,45 @@ export function checkOtadata(
   }
 }
 
-/** Checks the OTA data of a release: a new device starts with it erased, and so with ota_0. */
-export function checkInitialOtadata(bytes: Buffer, file: string): readonly Finding[] {
+/**
+ * Checks the OTA data of a release: erased, so that a new device starts with ota_0; for a drill the trial of the second
+ * slot with the first to come back to.
+ */
+export function checkReleaseOtadata(
+  bytes: Buffer,
+  {
+    file,
+    isDrill,
+    slotCount,
+  }: { readonly file: string; readonly isDrill: boolean; readonly slotCount: number },
+): readonly Finding[] {
+  if (isDrill) return checkTrialOtadata(bytes, { file, slotCount });
   if (bytes.length === OTADATA_SIZE && isFilledWith(bytes, 0xff)) return [];
   const offset = bytes.findIndex((byte) => byte !== 0xff);
-  const place = offset === -1 ? { file } : { file, offset };
+  const message = `is not the OTA data of a new device: ${OTADATA_SIZE} bytes of ff were expected`;
+  return [errorFinding('OTADATA_INVALID', message, offset === -1 ? { file } : { file, offset })];
+}
+
+function checkTrialOtadata(
+  bytes: Buffer,
+  options: { readonly file: string; readonly slotCount: number },
+): readonly Finding[] {
+  const { file, slotCount } = options;
+  const findings = checkOtadata(bytes, options);
+  if (findings.length > 0) return findings;
+  const { sectors } = parseOtadata(bytes);
+  const selection = selectOtadata({ sectors }, slotCount);
+  const [running] = sectors;
+  const isTrial =
+    selection.kind === 'active' &&
+    selection.slot === 1 &&
+    sectors[selection.sector].state === 'NEW';
+  if (isTrial && running.state === 'VALID' && (running.sequence - 1) % slotCount === 0) return [];
   return [
     errorFinding(
       'OTADATA_INVALID',
-      `is not the OTA data of a new device: ${OTADATA_SIZE} bytes of ff were expected`,
-      place,
+      'does not start a trial of the second slot with the first to come back to',
+      { file },
     ),
   ];
 }

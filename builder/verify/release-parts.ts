@@ -10,7 +10,7 @@ import { MANIFEST } from '../manifest/release-files.ts';
 import { checkAppImage, type CheckedApp } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
-import { checkInitialOtadata } from './otadata.ts';
+import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
 import { signersOf, type CheckedSignature } from './signature.ts';
 import { checkTable } from './table.ts';
@@ -85,12 +85,14 @@ function checkApp({ manifest, chip, part, options }: Parts): CheckedApp | undefi
     ...(options.trustedKeys === undefined ? {} : { trustedKeys: options.trustedKeys }),
     signature: manifest.signing === null ? 'forbidden' : 'required',
   });
-  const [first] = slots.sort((a, b) => a.subtype - b.subtype);
+  const home = slots.sort((a, b) => a.subtype - b.subtype)[
+    manifest.source.kind === 'drill' ? 1 : 0
+  ];
   const misplaced =
-    first === undefined || app.offset === first.offset
+    home === undefined || app.offset === home.offset
       ? []
       : [
-          errorFinding('MANIFEST_MISMATCH', `is listed for another offset than '${first.name}'`, {
+          errorFinding('MANIFEST_MISMATCH', `is listed for another offset than '${home.name}'`, {
             file: app.file,
           }),
         ];
@@ -249,5 +251,12 @@ function checkOtadataPart({ manifest, part }: Parts): readonly Finding[] {
             { file: otadata.file },
           ),
         ];
-  return [...checkInitialOtadata(otadata.bytes, otadata.file), ...misplaced];
+  return [
+    ...checkReleaseOtadata(otadata.bytes, {
+      file: otadata.file,
+      isDrill: manifest.source.kind === 'drill',
+      slotCount: manifest.partitions.filter(isOtaSlot).length,
+    }),
+    ...misplaced,
+  ];
 }

@@ -8,7 +8,7 @@ import type { Written } from '../write/written.ts';
 import { checkAppImage, type CheckedApp } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Finding } from './finding.ts';
-import { checkInitialOtadata } from './otadata.ts';
+import { checkReleaseOtadata } from './otadata.ts';
 import { describeFindings } from './report.ts';
 import { checkTable } from './table.ts';
 import type { Verified } from './verified.ts';
@@ -29,7 +29,11 @@ export const verifyStage: Stage<Written, Verified> = {
         tableOffset: written.layout.tableOffset,
         flashSize: written.layout.flash.size.bytes,
       }).findings,
-      ...checkInitialOtadata(parts.otadata, OTADATA),
+      ...checkReleaseOtadata(parts.otadata, {
+        file: OTADATA,
+        isDrill: written.plan.source.kind === 'drill',
+        slotCount: written.layout.slots.length,
+      }),
     ];
     report(context, findings);
     return {

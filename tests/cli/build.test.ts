@@ -222,7 +222,7 @@ describe('output', () => {
     expect(stderr).toMatch(/^warning: MicroPython v1\.20\.0 .*does not roll back/m);
     const { warnings, source } = await manifestIn(workspace, 'out', STEM);
     expect(warnings.map(({ code: warning }) => warning)).toContain('NO_ROLLBACK');
-    expect(source.bootloaderRollback).toBe('disabled');
+    expect(source).toMatchObject({ kind: 'prebuilt', bootloaderRollback: 'disabled' });
   });
 });
 
@@ -298,7 +298,7 @@ describe('other kinds of input', () => {
     }
     const containers = [first, merged].map(async (workspace) => {
       const { source } = await manifestIn(workspace, 'out', STEM);
-      return source.container;
+      return source.kind === 'prebuilt' ? source.container : source.kind;
     });
     expect(await Promise.all(containers)).toEqual(['bootloader-first', 'merged']);
   });

@@ -32,7 +32,7 @@ export function renderBuild(
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,
-    usage: new Map([[layout.slots[0].name, app?.size ?? 0]]),
+    usage: new Map([[layout.appSlot.name, app?.size ?? 0]]),
   });
   return [
     '',
@@ -73,17 +73,24 @@ function describeFlashing(
   directory: string,
   { colours }: Output,
 ): string[] {
-  const isWhole = manifest.artifacts.some(({ role }) => role === 'firmware');
   const check = `Check it:  ${colours.cyan(`ota-build verify ${directory}`)}`;
-  if (!isWhole) {
+  const flash = `cd ${directory} && esptool --chip ${manifest.chip} write-flash @flash_args`;
+  if (manifest.artifacts.some(({ role }) => role === 'firmware'))
+    return [check, `Flash it:  ${colours.cyan(flash)}`];
+  const noBootloader = 'There is no bootloader in it, and so no full-flash image.';
+  if (manifest.source.kind !== 'drill') {
     return [
       check,
-      'There is no bootloader in it, and so no full-flash image: send the .app-bin over the air to devices that have the same partition table.',
+      `${noBootloader} Send the .app-bin over the air to devices that have the same partition table.`,
     ];
   }
   return [
     check,
-    `Flash it:  ${colours.cyan(`cd ${directory} && esptool --chip ${manifest.chip} write-flash @flash_args`)}`,
+    `${noBootloader} A device that runs gets it over the air: its firmware writes the .app-bin into the slot that does not`,
+    'run, selects that slot and resets. Or by cable, beside a good app in the first slot and with this very layout:',
+    `           ${colours.cyan(flash)}`,
+    'which writes the drill into the second slot and OTA data that starts a trial of it (ota-build otadata trial',
+    '--from slot0 --to slot1 makes the same). The device then comes back by itself, or says on the serial line why not.',
   ];
 }
 
@@ -100,7 +107,7 @@ export function renderDryRun(
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,
-    usage: new Map([[layout.slots[0].name, app.length]]),
+    usage: new Map([[layout.appSlot.name, app.length]]),
   });
   return [
     renderPlan(plan, output),

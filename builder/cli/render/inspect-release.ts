@@ -58,13 +58,10 @@ function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
   ];
 }
 
-function describeSource({
-  file,
-  micropython,
-  idfVersion,
-  partition,
-  bootloaderRollback,
-}: Manifest['source']): string {
+function describeSource(source: Manifest['source']): string {
+  if (source.kind === 'drill')
+    return `the built-in rollback drill (${shown(source.file)}): meant to fail`;
+  const { file, micropython, idfVersion, partition, bootloaderRollback } = source;
   const what = micropython === undefined ? '' : `: MicroPython ${shown(micropython.version)}`;
   const where = partition === undefined ? '' : `, app from '${shown(partition)}'`;
   const rollback =

@@ -57,6 +57,7 @@ function laidOut(plan: Plan, changes: Partial<LaidOut> = {}): LaidOut {
       otadata: Buffer.alloc(0),
       otadataPartition,
       slots: [ota0],
+      appSlot: ota0,
       flash: {
         mode: 'dio',
         frequency: '80m',

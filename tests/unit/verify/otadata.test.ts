@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { createInitialOtadata, encodeOtadata } from '../../../builder/format/otadata.ts';
-import { checkInitialOtadata, checkOtadata } from '../../../builder/verify/otadata.ts';
+import { makeTrialOtadata } from '../../../builder/partition/trial-otadata.ts';
+import { checkOtadata, checkReleaseOtadata } from '../../../builder/verify/otadata.ts';
 
 const file = 'otadata.bin';
 const SECTOR = 0x1000;
+
+const initial = (bytes: Buffer) =>
+  checkReleaseOtadata(bytes, { file, isDrill: false, slotCount: 2 });
+const trial = (bytes: Buffer) => checkReleaseOtadata(bytes, { file, isDrill: true, slotCount: 2 });
 
 const check = (bytes: Buffer, slotCount = 2) => checkOtadata(bytes, { file, slotCount });
 
@@ -78,13 +83,11 @@ describe('OTA data', () => {
 
 describe('OTA data of a new device', () => {
   test('is erased', () => {
-    expect(checkInitialOtadata(createInitialOtadata(), file)).toEqual([]);
+    expect(initial(createInitialOtadata())).toEqual([]);
   });
 
   test('with an entry is refused at its first byte, and so is another size', () => {
-    expect(
-      checkInitialOtadata(encodeOtadata([undefined, { sequence: 2, state: 'NEW' }]), file),
-    ).toMatchObject([
+    expect(initial(encodeOtadata([undefined, { sequence: 2, state: 'NEW' }]))).toMatchObject([
       {
         severity: 'error',
         code: 'OTADATA_INVALID',
@@ -93,8 +96,27 @@ describe('OTA data of a new device', () => {
         offset: SECTOR,
       },
     ]);
-    expect(checkInitialOtadata(Buffer.alloc(100, 0xff), file)).toMatchObject([
-      { code: 'OTADATA_INVALID', file },
-    ]);
+    expect(initial(Buffer.alloc(100, 0xff))).toMatchObject([{ code: 'OTADATA_INVALID', file }]);
+  });
+});
+
+describe('the OTA data of a drill', () => {
+  test('starts a trial of the second slot', () => {
+    expect(trial(makeTrialOtadata({ from: 0, to: 1, slotCount: 2 }))).toEqual([]);
+  });
+
+  test.each([
+    ['erased', createInitialOtadata()],
+    ['a trial of the first slot', makeTrialOtadata({ from: 1, to: 0, slotCount: 2 })],
+    [
+      'no trial',
+      encodeOtadata([
+        { sequence: 1, state: 'VALID' },
+        { sequence: 2, state: 'VALID' },
+      ]),
+    ],
+    ['nothing to come back to', encodeOtadata([undefined, { sequence: 2, state: 'NEW' }])],
+  ])('is refused when it is %s', (_, bytes) => {
+    expect(trial(bytes)).toMatchObject([{ severity: 'error', code: 'OTADATA_INVALID', file }]);
   });
 });
