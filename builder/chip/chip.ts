@@ -44,7 +44,7 @@ export type Chip = {
      * Schemes that this chip's ROM or a bootloader of any ESP-IDF release can verify; the first is the default.
      * Some need a chip revision on top of that. ecdsa192 is verified by ESP-IDF up to v6.0.1 only.
      */
-    readonly schemes: readonly SignatureScheme[];
+    readonly schemes: readonly [SignatureScheme, ...SignatureScheme[]];
     /** Key digests that eFuse holds, which is also how many signature blocks are looked at. */
     readonly keySlots: number;
     /** Bytes of the key digest that eFuse stores (ESP_SECURE_BOOT_KEY_DIGEST_LEN). */

@@ -98,11 +98,11 @@ function signingOf(
 ): NonNullable<Plan['signing']> {
   const [chipDefault] = chip.secureBootV2.schemes;
   const scheme = request.scheme ?? profile.signing?.scheme ?? chipDefault;
-  if (scheme === undefined || !chip.secureBootV2.schemes.includes(scheme)) {
+  if (!chip.secureBootV2.schemes.includes(scheme)) {
     const from = request.scheme === undefined ? `${file}: signing.scheme` : '--scheme';
     throw new SigningError(
       'SCHEME_UNSUPPORTED',
-      `${from}: ${chip.title} cannot verify ${scheme ?? 'any scheme'}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
+      `${from}: ${chip.title} cannot verify ${scheme}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
     );
   }
   const keys =

@@ -1,3 +1,4 @@
+import type { SignatureScheme } from '../chip/chip.ts';
 import { findChipByName } from '../chip/registry.ts';
 import { SigningError } from '../errors/families.ts';
 import { openSigner } from '../keys/open-signer.ts';
@@ -44,7 +45,7 @@ function requireScheme(
 ): void {
   if (signing === null || scheme === signing.scheme) return;
   const chip = findChipByName(chipName);
-  const possible = chip?.secureBootV2.schemes ?? [];
+  const possible: readonly SignatureScheme[] = chip?.secureBootV2.schemes ?? [];
   if (!possible.includes(scheme)) {
     throw new SigningError(
       'SCHEME_UNSUPPORTED',

@@ -16,7 +16,6 @@ import {
   anElf,
   anElfDescription,
   elfRegionsOf,
-  elfTargetOf,
   type MadeElf,
   type MadeSection,
 } from '../support/elf.ts';
@@ -60,7 +59,7 @@ function description(address: number, mmuPageSizeLog2 = 0): MadeSection {
 }
 
 function elfFor(chip: Chip, made: MadeElf): Buffer {
-  return anElf({ machine: elfTargetOf(chip).machine, ...made });
+  return anElf({ machine: chip.machine, ...made });
 }
 
 describe.skipIf(isMissing(python))(`ELF files against esptool elf2image (${NEEDS_ORACLE})`, () => {
@@ -95,7 +94,7 @@ describe.skipIf(isMissing(python))(`ELF files against esptool elf2image (${NEEDS
 
   function ours(chip: Chip, { elf, options }: Case): Buffer | string {
     try {
-      return encodeElfImage(parseElf(elf), elfTargetOf(chip), options);
+      return encodeElfImage(parseElf(elf), chip, options);
     } catch (error) {
       if (error instanceof OtaBuildError) return error.message;
       throw error;

@@ -5,7 +5,7 @@ import { CHIPS } from '../../builder/chip/registry.ts';
 import { encodeElfImage } from '../../builder/format/elf-image.ts';
 import { parseElf } from '../../builder/format/elf.ts';
 import { parseEspImage, requireIntact } from '../../builder/format/esp-image.ts';
-import { anElf, anElfDescription, elfRegionsOf, elfTargetOf } from '../support/elf.ts';
+import { anElf, anElfDescription, elfRegionsOf } from '../support/elf.ts';
 import { throwsFormatError } from '../support/format-error.ts';
 import { someBytes } from '../support/images.ts';
 
@@ -72,7 +72,7 @@ describe('ELF files', () => {
       fc.property(anyBytes, chip, (bytes, one) => {
         throwsFormatError(() => parseElf(bytes));
         for (const source of ['sections', 'program-headers'] as const)
-          throwsFormatError(() => encodeElfImage(parseElf(bytes), elfTargetOf(one), { source }));
+          throwsFormatError(() => encodeElfImage(parseElf(bytes), one, { source }));
       }),
       { numRuns: 2000 },
     );
@@ -102,7 +102,7 @@ describe('ELF files', () => {
           { name: '.iram0.text', address: at.iram, data: someBytes(iram, 3) },
           { name: '.dram0.data', address: at.dram, data: someBytes(dram, 4) },
         ];
-        const target = elfTargetOf(one);
+        const target = one;
         const elf = parseElf(anElf({ machine: target.machine, sections: parts }));
         const image = encodeElfImage(elf, target);
         const parsed = parseEspImage(image);

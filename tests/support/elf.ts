@@ -1,5 +1,4 @@
 import type { Chip } from '../../builder/chip/chip.ts';
-import type { ElfImageTarget } from '../../builder/format/elf-image.ts';
 import type { ElfMachine } from '../../builder/format/elf.ts';
 
 /** A section of a made ELF file; what is left out makes it SHT_PROGBITS with SHF_ALLOC. */
@@ -122,21 +121,6 @@ export function anElfDescription(mmuPageSizeLog2 = 0): Buffer {
   bytes.write('drill', 48);
   bytes.writeUInt8(mmuPageSizeLog2, 180);
   return bytes;
-}
-
-const XTENSA_CHIPS = ['esp32', 'esp32s2', 'esp32s3'];
-
-/** What the image writer has to know of `chip`. */
-export function elfTargetOf(chip: Chip): ElfImageTarget {
-  const { name, title, chipId, memory, mmuPageSizes } = chip;
-  return {
-    title,
-    chipId,
-    memory,
-    mmuPageSizes,
-    machine: XTENSA_CHIPS.includes(name) ? 'xtensa' : 'riscv',
-    lastPageMinimum: name === 'esp32' ? 0x24 : 0,
-  };
 }
 
 /** Addresses at which `chip` has flash for data and code, and RAM for code and data. */

@@ -5,13 +5,7 @@ import { esp32c6 } from '../../../builder/chip/esp32c6.ts';
 import { encodeElfImage, type ElfImageOptions } from '../../../builder/format/elf-image.ts';
 import { parseElf } from '../../../builder/format/elf.ts';
 import { parseEspImage, requireIntact } from '../../../builder/format/esp-image.ts';
-import {
-  anElf,
-  anElfDescription,
-  elfTargetOf,
-  type MadeElf,
-  type MadeSection,
-} from '../../support/elf.ts';
+import { anElf, anElfDescription, type MadeElf, type MadeSection } from '../../support/elf.ts';
 import { formatErrorOf } from '../../support/format-error.ts';
 import { sha256, someBytes } from '../../support/images.ts';
 
@@ -29,7 +23,7 @@ function description(address: number, data = anElfDescription()): MadeSection {
 /** An image for the ESP32-C3. */
 function imageOf(sections: readonly MadeSection[], options?: ElfImageOptions): Buffer {
   const elf = anElf({ machine: 'riscv', sections, entryAddress: sections[0]?.address ?? 0 });
-  return encodeElfImage(parseElf(elf), elfTargetOf(esp32c3), options);
+  return encodeElfImage(parseElf(elf), esp32c3, options);
 }
 
 function segmentsOf(image: Buffer): (readonly [address: number, length: number])[] {
@@ -40,7 +34,7 @@ function segmentsOf(image: Buffer): (readonly [address: number, length: number])
 function refusalOf(sections: readonly MadeSection[], made: Partial<MadeElf> = {}): string {
   const entryAddress = sections[0]?.address ?? 0;
   const elf = parseElf(anElf({ machine: 'riscv', sections, entryAddress, ...made }));
-  const error = formatErrorOf(() => encodeElfImage(elf, elfTargetOf(esp32c3)));
+  const error = formatErrorOf(() => encodeElfImage(elf, esp32c3));
   return `${error.code}: ${error.message}`;
 }
 
@@ -80,7 +74,7 @@ describe('the image of an ELF file', () => {
   test('has the SHA-256 of the ELF file in its app description, in front of all', () => {
     const elf = anElf({ machine: 'riscv', sections: [TEXT, DESCRIPTION] });
     const before = Buffer.from(elf);
-    const image = encodeElfImage(parseElf(elf), elfTargetOf(esp32c3));
+    const image = encodeElfImage(parseElf(elf), esp32c3);
     expect(segmentsOf(image)).toEqual([
       [0x3c000020, 0x100],
       [0x40380000, 0x100],
@@ -131,7 +125,7 @@ describe('the image of an ELF file', () => {
 
   test('leaves neighbours in different memory apart', () => {
     const elf = anElf({ sections: [section('.a', 0x4007fff0, 16), section('.b', 0x40080000, 16)] });
-    expect(segmentsOf(encodeElfImage(parseElf(elf), elfTargetOf(esp32)))).toEqual([
+    expect(segmentsOf(encodeElfImage(parseElf(elf), esp32))).toEqual([
       [0x4007fff0, 16],
       [0x40080000, 16],
     ]);
@@ -205,9 +199,7 @@ describe('the image of an ELF file', () => {
     [0x10004, 0x10004],
   ])('has 0x24 bytes in the last page on the ESP32: %i become %i', (length, expected) => {
     const elf = anElf({ sections: [section('.flash.rodata', 0x3f400020, length)] });
-    expect(segmentsOf(encodeElfImage(parseElf(elf), elfTargetOf(esp32)))).toEqual([
-      [0x3f400020, expected],
-    ]);
+    expect(segmentsOf(encodeElfImage(parseElf(elf), esp32))).toEqual([[0x3f400020, expected]]);
   });
 
   test.each([
@@ -222,7 +214,7 @@ describe('the image of an ELF file', () => {
         section('.flash.text', address + pageSize, 0x10),
       ],
     });
-    const { segments } = parseEspImage(encodeElfImage(parseElf(elf), elfTargetOf(esp32c6)));
+    const { segments } = parseEspImage(encodeElfImage(parseElf(elf), esp32c6));
     expect(segments.at(-1)).toMatchObject({ dataOffset: pageSize + 0x20 });
   });
 
@@ -239,7 +231,7 @@ describe('the image of an ELF file', () => {
       entryAddress: 0x40390000,
     };
     const elf = parseElf(anElf(made));
-    const image = encodeElfImage(elf, elfTargetOf(esp32c3), { source: 'program-headers' });
+    const image = encodeElfImage(elf, esp32c3, { source: 'program-headers' });
     expect(segmentsOf(image)).toEqual([[0x40390000, 0x100]]);
   });
 });
@@ -341,7 +333,7 @@ describe('there is no image of an ELF file', () => {
       machine: 'riscv',
       sections: [description(0x42000020, anElfDescription(12))],
     });
-    const error = formatErrorOf(() => encodeElfImage(parseElf(elf), elfTargetOf(esp32c6)));
+    const error = formatErrorOf(() => encodeElfImage(parseElf(elf), esp32c6));
     expect(error.message).toMatch(
       /2\^12 bytes .* ESP32-C6 has pages of 0x10000, 0x8000, 0x4000, 0x2000/,
     );
@@ -355,13 +347,13 @@ describe('there is no image of an ELF file', () => {
     const headers = elf.readUInt32LE(32);
     elf.writeUInt32LE(elf.readUInt32LE(headers + 40 + 16), headers + 80 + 16);
     // Both at the same place is no harm: together they are no larger than the file.
-    expect(segmentsOf(encodeElfImage(parseElf(elf), elfTargetOf(esp32c3)))).toHaveLength(2);
+    expect(segmentsOf(encodeElfImage(parseElf(elf), esp32c3))).toHaveLength(2);
     const shorter = Buffer.concat([elf.subarray(0, 0x4034), elf.subarray(headers - 0x20)]);
     const table = shorter.length - 4 * 40;
     shorter.writeUInt32LE(table, 32);
     shorter.writeUInt16LE(0, 50);
     shorter.writeUInt32LE(0, table + 3 * 40 + 4);
-    const error = formatErrorOf(() => encodeElfImage(parseElf(shorter), elfTargetOf(esp32c3)));
+    const error = formatErrorOf(() => encodeElfImage(parseElf(shorter), esp32c3));
     expect(error.message).toMatch(/its contents overlap in the file/);
   });
 });
