@@ -10,9 +10,10 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`${packageVersion()}\n`);
 } else {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      controller.abort(new InterruptedError(signal));
+      // A terminal that went away ends us as a polite kill does.
+      controller.abort(new InterruptedError(signal === 'SIGHUP' ? 'SIGTERM' : signal));
     });
   }
   // A reader that went away (`| head`) is not an error of ours.

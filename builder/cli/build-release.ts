@@ -4,6 +4,7 @@ import type { LaidOut } from '../partition/laid-out.ts';
 import { Context, type Warning } from '../pipeline/context.ts';
 import { releaseLine } from '../pipeline/release.ts';
 import { runLine } from '../pipeline/run.ts';
+import type { Plan } from '../plan/plan.ts';
 import { makePlan, type PlanRequest } from '../plan/make-plan.ts';
 import type { OutputOptions } from '../write/stage.ts';
 import type { Output } from './output.ts';
@@ -20,6 +21,29 @@ export type BuildRequest = {
 export type Built =
   | { readonly kind: 'release'; readonly bundle: Bundle; readonly warnings: readonly Warning[] }
   | { readonly kind: 'dry-run'; readonly laidOut: LaidOut; readonly warnings: readonly Warning[] };
+
+/**
+ * Plans a release and checks in memory that it can be made: the firmware is for the board, the layout holds, the app fits.
+ * Needs no key and writes nothing. Warnings are shown as they come.
+ */
+export async function planRelease({
+  request,
+  output,
+  signal,
+}: Pick<BuildRequest, 'request' | 'output' | 'signal'>): Promise<Plan> {
+  const context = new Context({
+    projectDirectory: request.projectDirectory,
+    environment: request.environment,
+    signal,
+    emit: (event) => {
+      if (event.kind === 'warning') renderEvent(event, output);
+    },
+  });
+  const plan = await makePlan(request, versionInFirmware);
+  const line = releaseLine({ directory: request.projectDirectory, force: true });
+  await runLine(context, plan, line, { stopBefore: 'sign', withoutPreflight: true });
+  return plan;
+}
 
 /** Plans a release and carries it out; a dry run stops before signing. Leaves nothing behind when it throws. */
 export async function buildRelease({

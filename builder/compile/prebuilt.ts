@@ -26,9 +26,16 @@ export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
   return namingFile(name, () => {
     const input = detectFirmware(bytes, name);
     requireChip(input.chip, chip, plan);
-    return input.kind === 'app'
-      ? readApp(bytes, plan, chip)
-      : readFlashImage(bytes, plan, { ...input, chip });
+    const parts =
+      input.kind === 'app'
+        ? readApp(bytes, plan, chip)
+        : readFlashImage(bytes, plan, { ...input, chip });
+    // The manifest carries warnings: they name the file, not where it lay on this machine.
+    const warnings = parts.warnings.map(({ code, message }) => ({
+      code,
+      message: message.replaceAll(name, parts.source.file),
+    }));
+    return { ...parts, warnings };
   });
 }
 

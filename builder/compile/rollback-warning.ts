@@ -8,10 +8,12 @@ import { rollbackSupport } from './micropython-banner.ts';
 export function rollbackWarning(version: string | undefined): readonly Warning[] {
   const rollback = rollbackSupport(version);
   if (rollback === 'enabled') return [];
+  const unknown =
+    version === undefined ? 'no such banner was found' : `${version} was built on the way there`;
   const message =
     rollback === 'disabled'
       ? `MicroPython ${version ?? ''} was released with a bootloader that does not roll back (rollback came with v1.21): ` +
         'an update that fails to start stays, and the device with it'
-      : 'whether this bootloader rolls back cannot be told: MicroPython does so from v1.21 on, but no such banner was found';
+      : `whether this bootloader rolls back cannot be told: MicroPython's do from v1.21 on, but ${unknown}`;
   return [{ code: rollback === 'disabled' ? 'NO_ROLLBACK' : 'ROLLBACK_UNKNOWN', message }];
 }

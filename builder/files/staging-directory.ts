@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors/families.ts';
@@ -16,11 +16,32 @@ export type StagingDirectory = {
 
 /** Throws UsageError when `target` exists and may not be replaced. */
 export function requireFree(target: string, force: boolean): void {
-  if (force || !existsSync(target)) return;
+  if (!existsSync(target)) return;
+  if (force && isReplaceable(target)) return;
+  if (force) {
+    throw new UsageError(
+      'OUTPUT_EXISTS',
+      `${target} is not a release, and was kept: --force replaces releases only`,
+      {
+        where: { file: target },
+        hint: 'Move it away, or use --out to write elsewhere.',
+      },
+    );
+  }
   throw new UsageError('OUTPUT_EXISTS', `${target} exists already and was kept`, {
     where: { file: target },
     hint: 'Use --force to replace it, or --out to write elsewhere.',
   });
+}
+
+/** A release has a manifest; an empty directory holds nothing that could be lost. */
+function isReplaceable(target: string): boolean {
+  try {
+    const names = readdirSync(target);
+    return names.length === 0 || names.includes('manifest.json');
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { SigningError } from '../errors/families.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
@@ -31,6 +31,7 @@ export async function createKeyFiles(
   } catch (error) {
     throw describeWriteFailure(error, dirname(privateFile));
   }
+  await ignoreInGit(dirname(privateFile));
   const { privatePem, publicPem } = await generateKey(scheme, { development: false });
   await writeFileAtomically(privateFile, Buffer.from(privatePem), { mode: 0o600, exclusive: true });
   try {
@@ -44,6 +45,22 @@ export async function createKeyFiles(
     publicFile,
     digest: keyDigestOfPublicKey(createPublicKey(publicPem)).toString('hex'),
   };
+}
+
+/** A folder named keys/ keeps its private keys out of git from the first one on; one that says so itself is left alone. */
+async function ignoreInGit(folder: string): Promise<void> {
+  const file = join(folder, '.gitignore');
+  if (basename(folder) !== 'keys' || existsSync(file)) return;
+  const lines = [
+    '# Private keys never enter git.',
+    '*',
+    '!.gitignore',
+    '!README.md',
+    '!*.pub.pem',
+    '!trust.yaml',
+    '',
+  ];
+  await writeFileAtomically(file, Buffer.from(lines.join('\n')));
 }
 
 function refuseExisting(file: string): void {

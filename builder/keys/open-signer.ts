@@ -66,6 +66,8 @@ function openEnvironmentKey(reference: string, { environment }: OpenOptions): Si
 async function openKeyFile(reference: string, options: OpenOptions): Promise<Signer> {
   const path = resolve(options.projectDirectory, reference.replace(/^file:/, ''));
   const pem = await readKeyFile(path, reference);
+  const folder = resolve(developmentKeyPath(options.projectDirectory, options.scheme), '..');
+  const signer = pemSigner(pem, reference, { development: path.startsWith(folder + sep) });
   const mode = (await stat(path)).mode & 0o777;
   if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
     options.warn(
@@ -73,8 +75,7 @@ async function openKeyFile(reference: string, options: OpenOptions): Promise<Sig
       `${reference} can be read by others (mode ${mode.toString(8)}): chmod 600 ${reference}`,
     );
   }
-  const folder = resolve(developmentKeyPath(options.projectDirectory, options.scheme), '..');
-  return pemSigner(pem, reference, { development: path.startsWith(folder + sep) });
+  return signer;
 }
 
 async function readKeyFile(path: string, reference: string): Promise<string> {

@@ -5,6 +5,8 @@ import type { Line, Stage } from './stage.ts';
 export type RunOptions = {
   /** Runs only the stages before the one with this key: a dry run stops where writing would begin. */
   readonly stopBefore?: string;
+  /** Leaves preflights out: a plan is made where there are no keys and nothing is written. */
+  readonly withoutPreflight?: boolean;
 };
 
 /** Runs every preflight of a line, then its stages in order. Announces and times each; stages do not. */
@@ -12,10 +14,10 @@ export async function runLine<Out>(
   context: Context,
   plan: Plan,
   line: Line<Plan, Out>,
-  { stopBefore }: RunOptions = {},
+  { stopBefore, withoutPreflight = false }: RunOptions = {},
 ): Promise<unknown> {
   const stages = line.stages as readonly Stage<unknown, unknown>[];
-  for (const stage of stages)
+  for (const stage of withoutPreflight ? [] : stages)
     await stage.preflight?.(context, plan, { dryRun: stopBefore !== undefined });
   let value: unknown = plan;
   for (const stage of stages) {

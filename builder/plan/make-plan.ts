@@ -9,6 +9,7 @@ import {
   checkVariant,
   checkVersion,
 } from './check-names.ts';
+import { isContinuousIntegration } from './continuous-integration.ts';
 import { readLayout } from './read-layout.ts';
 import { resolveSource } from './resolve-source.ts';
 import { sourceDate } from './source-date.ts';
@@ -122,8 +123,7 @@ function signingOf(
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */
 function defaultKeys(request: PlanRequest): string[] {
-  const ci = request.environment['CI'];
-  if (ci === undefined || ci === '' || ci === 'false' || ci === '0') return ['dev'];
+  if (!isContinuousIntegration(request.environment)) return ['dev'];
   throw new SigningError('KEY_MISSING', 'signing was asked for in CI, but no key was named', {
     hint: 'Name one with --key FILE or --key env:NAME, or in the profile; --key dev signs with a development key on purpose.',
   });

@@ -4,6 +4,7 @@ import { SigningError } from '../errors/families.ts';
 import { openSigner } from '../keys/open-signer.ts';
 import type { Signer } from '../keys/signer.ts';
 import type { Context } from '../pipeline/context.ts';
+import { isContinuousIntegration } from '../plan/continuous-integration.ts';
 import type { Plan } from '../plan/plan.ts';
 
 /**
@@ -22,11 +23,13 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
       note: (message) => {
         context.note(message);
       },
+      // For who signs, not for who gets the release: the manifest does not carry it.
       warn: (code, message) => {
-        context.warn(code, message);
+        context.emit({ kind: 'warning', code, message });
       },
     });
     requireScheme(signer, plan);
+    refuseHiddenDevelopmentKey(signer, context);
     const twin = signers.find(({ digest }) => digest.equals(signer.digest));
     if (twin !== undefined) {
       throw new SigningError(
@@ -37,6 +40,21 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
     signers.push(signer);
   }
   return signers;
+}
+
+/** In CI a development key signs only when it is asked for by that name: a copy of one must not pass for a release key. */
+function refuseHiddenDevelopmentKey(
+  { development, reference }: Signer,
+  { environment }: Context,
+): void {
+  if (!development || reference === 'dev' || !isContinuousIntegration(environment)) return;
+  throw new SigningError(
+    'KEY_WRONG_TYPE',
+    `${reference} is a development key, and this is CI (CI is set)`,
+    {
+      hint: 'Name a release key, or ask for a development key by its name: --key dev.',
+    },
+  );
 }
 
 function requireScheme(

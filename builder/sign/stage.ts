@@ -65,7 +65,7 @@ function announce(context: Context, signers: readonly Signer[]): void {
     if (development)
       context.warn(
         'DEVELOPMENT_KEY',
-        `${reference} is a development key: this release is for trying out, publish refuses it`,
+        `${reference} is a development key: this release is for trying out, never for devices in the field`,
       );
   }
 }

@@ -49,7 +49,12 @@ export type FindingCode =
   | 'RELEASE_WARNING';
 
 /** A named group of findings, so that a report can also say what was looked at and found in order. */
-export type Check = { readonly title: string; readonly findings: readonly Finding[] };
+export type Check = {
+  readonly title: string;
+  readonly findings: readonly Finding[];
+  /** Why there was nothing to check. */
+  readonly absent?: string;
+};
 
 export function errorFinding(
   code: FindingCode,

@@ -65,8 +65,15 @@ export function checkReleaseParts(
   const app = checkApp(parts);
   return {
     checks: [
-      { title: 'app image and signature', findings: [...required, ...(app?.findings ?? [])] },
-      { title: 'bootloader', findings: checkBootloader(parts, app?.signature) },
+      {
+        title: manifest.signing === null ? 'app image (not signed)' : 'app image and signature',
+        findings: [...required, ...(app?.findings ?? [])],
+      },
+      {
+        title: 'bootloader',
+        findings: checkBootloader(parts, app?.signature),
+        ...(part('bootloader') === undefined ? { absent: 'none in this release' } : {}),
+      },
       { title: 'partition table', findings: checkTables(parts) },
       { title: 'OTA data', findings: checkOtadataPart(parts) },
     ],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatChecksums } from '../manifest/checksums.ts';
-import { manifestSchema, type Manifest } from '../manifest/manifest.ts';
+import { manifestSchema, type ArtifactRole, type Manifest } from '../manifest/manifest.ts';
 import { CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, stemFiles } from '../manifest/release-files.ts';
 import { checkSchema } from '../schema/schema.ts';
 import { errorFinding, warningFinding, type Check, type Finding } from './finding.ts';
@@ -43,9 +43,11 @@ export async function checkRelease(
   options: ReleaseOptions = {},
 ): Promise<CheckedRelease> {
   const digests = new Map([...files].map(([name, bytes]) => [name, sha256(bytes)]));
+  const unpacked = isUnpacked(files);
   const checksums: Check = {
     title: 'checksums (SHA256SUMS)',
-    findings: [...strange, ...checkChecksums(files, digests)],
+    findings: unpacked ? strange : [...strange, ...checkChecksums(files, digests)],
+    ...(unpacked ? { absent: UNPACKED } : {}),
   };
   const { manifest, findings } = readManifest(files.get(MANIFEST));
   if (manifest === undefined) return { checks: [checksums, { title: 'manifest', findings }] };
@@ -70,15 +72,35 @@ export async function checkRelease(
       {
         title: 'manifest signature',
         findings: checkManifestSignature(manifest, files, parts.signature, options),
+        ...(manifest.signing === null ? { absent: 'not signed' } : {}),
       },
       ...parts.checks,
       {
-        title: 'full-flash image and flash arguments',
-        findings: [...checkFlashImage(manifest, files), ...checkFlashArguments(manifest, files)],
+        title: 'full-flash image',
+        findings: checkFlashImage(manifest, files),
+        ...(hasPart(manifest, 'firmware') ? {} : { absent: 'none, as there is no bootloader' }),
       },
-      { title: 'zip', findings: await checkArchive(files, zip) },
+      { title: 'flash arguments', findings: checkFlashArguments(manifest, files) },
+      unpacked
+        ? { title: 'zip', findings: [], absent: UNPACKED }
+        : { title: 'zip', findings: await checkArchive(files, zip) },
     ],
   };
+}
+
+const UNPACKED = 'this is the unpacked zip, which holds neither; the manifest has the digests';
+
+/** The zip of a release holds neither itself nor SHA256SUMS: unpacked, it is a release all the same. */
+function isUnpacked(files: ReadonlyMap<string, Buffer>): boolean {
+  return (
+    files.has(MANIFEST) &&
+    !files.has(CHECKSUMS) &&
+    ![...files.keys()].some((name) => name.endsWith('.zip'))
+  );
+}
+
+function hasPart({ artifacts }: Manifest, role: ArtifactRole): boolean {
+  return artifacts.some((artifact) => artifact.role === role);
 }
 
 function checkChecksums(

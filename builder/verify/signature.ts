@@ -1,7 +1,6 @@
 import { constants, createHash, verify } from 'node:crypto';
 import type { Chip } from '../chip/chip.ts';
 import { FormatError } from '../errors/families.ts';
-import { hex } from '../errors/hex.ts';
 import { SIGNATURE_BLOCK_SIZE, type SignatureBlock } from '../format/signature-block.ts';
 import { hasConsistentPrecomputedValues, publicKeyOf } from '../format/signature-key.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
@@ -206,7 +205,7 @@ function checkTrust(
   return [
     errorFinding(
       'SIGNATURE_UNTRUSTED',
-      `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')} (block at ${hex(offset)})`,
+      `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')}`,
       {
         file,
         offset,

@@ -36,7 +36,13 @@ describe('keys generate', () => {
     const { code, stdout, stderr } = await work.run(['keys', 'generate', 'keys/release.pem']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect((await stat(work.path('keys', 'release.pem'))).mode & 0o777).toBe(0o600);
-    expect((await readdir(work.path('keys'))).sort()).toEqual(['release.pem', 'release.pub.pem']);
+    expect((await readdir(work.path('keys'))).sort()).toEqual([
+      '.gitignore',
+      'release.pem',
+      'release.pub.pem',
+    ]);
+    const ignored = (await work.read('keys', '.gitignore')).toString('utf8').split('\n');
+    expect(ignored).toEqual(expect.arrayContaining(['*', '!*.pub.pem', '!trust.yaml']));
     const pem = await work.read('keys', 'release.pem');
     expect(createPublicKey(pem).asymmetricKeyDetails?.modulusLength).toBe(3072);
     expect(stdout).toContain(digestOf(pem));

@@ -6,13 +6,19 @@ import { planRequest, withPlanOptions } from './plan-options.ts';
 /** `ota-build plan`: what a build would be, resolved, without doing any of it. */
 export function addPlanCommand(program: Command, host: CommandHost): void {
   withPlanOptions(program.command('plan'))
-    .description('print the resolved plan of a release and write nothing')
+    .description(
+      'print the resolved plan of a release, check that it can be made, and write nothing',
+    )
     .action(async (options) => {
       const output = new Output(host.edge, options);
-      const { makePlan } = await import('../../plan/make-plan.ts');
-      const { versionInFirmware } = await import('../../compile/version-in-firmware.ts');
+      const { planRelease } = await import('../build-release.ts');
       const { renderPlan } = await import('../render/plan.ts');
-      const plan = await makePlan(planRequest(options, host.edge), versionInFirmware);
+      const { edge } = host;
+      const plan = await planRelease({
+        request: planRequest(options, edge),
+        output,
+        signal: edge.signal,
+      });
       output.result(plan, () => renderPlan(plan, output));
     });
 }

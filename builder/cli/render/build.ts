@@ -6,6 +6,7 @@ import {
   MANIFEST_SIGNATURE,
   stemFiles,
 } from '../../manifest/release-files.ts';
+import { sizeInSlot } from '../../partition/fit.ts';
 import type { LaidOut } from '../../partition/laid-out.ts';
 import { flashMap } from '../../partition/flash-map.ts';
 import type { Output } from '../output.ts';
@@ -96,7 +97,7 @@ function describeFlashing(
 
 /** What a dry run found out. */
 export function renderDryRun(
-  { plan, chip, layout, app, bootloader }: LaidOut,
+  { plan, chip, layout, app, bootloader, pageSize }: LaidOut,
   output: Output,
 ): string {
   const map = flashMap({
@@ -107,7 +108,9 @@ export function renderDryRun(
     tableOffset: layout.tableOffset,
     partitions: layout.partitions,
     flashSize: layout.flash.size.bytes,
-    usage: new Map([[layout.appSlot.name, app.length]]),
+    usage: new Map([
+      [layout.appSlot.name, sizeInSlot(app, plan.signing === null ? undefined : { pageSize })],
+    ]),
   });
   return [
     renderPlan(plan, output),

@@ -41,13 +41,19 @@ export function renderVerification(verification: Verification, output: Output): 
 }
 
 function renderCheck(check: Check, { colours }: Output): string[] {
-  const mark = isOk(check) ? colours.green('✓') : colours.red('✗');
+  const mark = isOk(check)
+    ? check.absent === undefined
+      ? colours.green('✓')
+      : colours.dim('-')
+    : colours.red('✗');
   const findings = check.findings.map((finding) =>
     finding.severity === 'error'
       ? `    ${colours.red('error:')} ${printable(describeFinding(finding))}`
       : `    ${colours.yellow('warning:')} ${printable(describeFinding(finding))}`,
   );
-  return [`${mark} ${check.title}`, ...findings];
+  const title =
+    check.absent === undefined ? check.title : `${check.title}: ${colours.dim(check.absent)}`;
+  return [`${mark} ${title}`, ...findings];
 }
 
 function describeOrigin({ trust, signedBy, manifest }: Verification): string[] {

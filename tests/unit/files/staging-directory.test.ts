@@ -81,7 +81,7 @@ describe('a release that is there already', () => {
   });
 
   test('is replaced whole, with --force', async () => {
-    const root = await tempProject({ 'X/file': OLD, 'X/more': OLD });
+    const root = await tempProject({ 'X/file': OLD, 'X/manifest.json': OLD });
     const staging = await createStagingDirectory(join(root, 'X'), true);
     await fill(staging.path);
     expect(await fileIn(join(root, 'X'))).toBe(OLD);
@@ -96,8 +96,24 @@ describe('a release that is there already', () => {
     await thrownBy(UsageError, () => {
       requireFree(join(root, 'X'), false);
     });
-    requireFree(join(root, 'X'), true);
     requireFree(join(root, 'Y'), false);
+  });
+
+  test('is replaced with --force only where it is a release, or empty', async () => {
+    const root = await tempProject({
+      'X/manifest.json': OLD,
+      'other/precious.txt': OLD,
+      file: OLD,
+    });
+    await mkdir(join(root, 'empty'));
+    requireFree(join(root, 'X'), true);
+    requireFree(join(root, 'empty'), true);
+    for (const name of ['other', 'file']) {
+      const error = await thrownBy(UsageError, () => {
+        requireFree(join(root, name), true);
+      });
+      expect(error.message).toMatch(/is not a release, and was kept/);
+    }
   });
 });
 

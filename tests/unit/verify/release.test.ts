@@ -8,7 +8,7 @@ import {
   MANIFEST,
   MANIFEST_SIGNATURE,
 } from '../../../builder/manifest/release-files.ts';
-import { verifyRelease } from '../../../builder/verify/release.ts';
+import { checkRelease, verifyRelease } from '../../../builder/verify/release.ts';
 import { UsageError } from '../../../builder/errors/families.ts';
 import { makeApp } from '../../support/firmware.ts';
 import { OTA_TABLE } from '../../support/plans.ts';
@@ -63,6 +63,24 @@ const errorsWithManifest = async (edit: (manifest: Manifest) => unknown, files =
 const errorsWithFile = async (name: string, edit: (bytes: Buffer) => void) =>
   errorsIn(await repaired(withManifestDigests(edited(plain, name, edit))));
 
+describe('A release that was unpacked from its zip', () => {
+  const unpacked = (): Files =>
+    new Map([...signed].filter(([name]) => name !== CHECKSUMS && !name.endsWith('.zip')));
+
+  test('holds without SHA256SUMS and zip, and says that they are not there', async () => {
+    const { checks } = await checkRelease({ files: unpacked(), findings: [] });
+    expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
+    expect(
+      checks.filter(({ absent }) => absent?.includes('unpacked zip')).map(({ title }) => title),
+    ).toEqual(['checksums (SHA256SUMS)', 'zip']);
+  });
+
+  test('is still refused when a file of it was changed', async () => {
+    const files = edited(unpacked(), 'otadata.bin', (bytes) => bytes.writeUInt8(0, 0));
+    expect((await errorsIn(files)).map(({ file }) => file)).toContain('otadata.bin');
+  });
+});
+
 describe('A release', () => {
   test('as it was made has no findings, signed or not', async () => {
     expect(await findingsOf(plain)).toEqual([]);
@@ -84,7 +102,8 @@ describe('A release', () => {
       'bootloader',
       'partition table',
       'OTA data',
-      'full-flash image and flash arguments',
+      'full-flash image',
+      'flash arguments',
       'zip',
     ]);
     expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
