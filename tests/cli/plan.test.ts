@@ -79,3 +79,29 @@ describe('plan', () => {
     await expectRefusal(work, args, { code: 2, says: /nope\.bin does not exist/ });
   });
 });
+
+describe('plan refuses what build would refuse', () => {
+  test.each([
+    [
+      'firmware of another chip',
+      ['--board', 'ESP32_GENERIC_C3'],
+      3,
+      /firmware for ESP32, but board ESP32_GENERIC_C3/,
+    ],
+    [
+      'a layout beyond the end of flash',
+      ['--board', 'ESP32_GENERIC', '--layout', 'ota-8MiB'],
+      7,
+      /ends at 0x800000/,
+    ],
+  ])('%s', async (_, args, exit, says) => {
+    const { code, stderr } = await work.runHere(['plan', ...args, '--firmware', 'firmware.bin']);
+    expect(code).toBe(exit);
+    expect(stderr).toMatch(says);
+  });
+
+  test('but needs no key, as the job that plans has none', async () => {
+    const args = [...PLAN, '--app-version', '1', '--key', 'env:NOT_HERE'];
+    expect(await work.runHere(args)).toMatchObject({ code: 0 });
+  });
+});
