@@ -19,7 +19,8 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   // A reader that went away (`| head`) is not an error of ours.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      // What cannot be said any more must not look like success either.
+      if (error.code !== 'EPIPE') process.exitCode = 2;
     });
   }
   const { runCommandLine } = await import('./cli/program.ts');

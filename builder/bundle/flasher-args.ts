@@ -8,6 +8,20 @@ export type FlashPart = {
   readonly offset: number;
 };
 
+/** True for what is a part of flash with a place of its own; the full-flash image is written by itself. */
+export function isFlashPart<
+  T extends { readonly role: ArtifactRole; readonly offset?: number | undefined },
+>(part: T): part is T & { readonly role: FlashPart['role']; readonly offset: number } {
+  const roles: readonly ArtifactRole[] = ['bootloader', 'partition-table', 'otadata', 'app'];
+  return roles.includes(part.role) && part.offset !== undefined;
+}
+
+/** What a flasher writes. Without a bootloader the device runs already, and keeps the partition table that it has. */
+export function flashedParts(parts: readonly FlashPart[]): readonly FlashPart[] {
+  if (parts.some(({ role }) => role === 'bootloader')) return parts;
+  return parts.filter(({ role }) => role !== 'partition-table');
+}
+
 export type FlasherOptions = {
   readonly chip: string;
   readonly flash: { readonly mode: string; readonly freq: string; readonly size: string };

@@ -26,10 +26,11 @@ import { describeFindings } from '../verify/report.ts';
 import type { Verified } from '../verify/verified.ts';
 import type { Bundle } from './bundle.ts';
 import {
+  flashedParts,
   formatFlashArgs,
   formatFlasherArgs,
+  isFlashPart,
   type FlasherOptions,
-  type FlashPart,
 } from './flasher-args.ts';
 import { composeFlashImage } from './full-image.ts';
 import { makeManifest, type ListedFile } from './make-manifest.ts';
@@ -125,10 +126,7 @@ function flasherOptions(
     chip: plan.chip,
     flash: { mode: layout.flash.mode, freq: layout.flash.frequency, size: layout.flash.size.name },
     keepHeader: bootloaderSigned,
-    // A drill is tried on devices that run: their table stays.
-    parts: placed
-      .filter(({ role }) => plan.source.kind !== 'drill' || role !== 'partition-table')
-      .map(({ role, file, offset }) => ({ role: role as FlashPart['role'], file, offset })),
+    parts: flashedParts(placed.filter(isFlashPart)),
   };
 }
 

@@ -92,7 +92,7 @@ export class FormatError extends OtaBuildError<FormatCode> {
 export class InterruptedError extends OtaBuildError<'INTERRUPTED'> {
   readonly exit: 130 | 143;
   constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super('INTERRUPTED', `interrupted by ${signal}; nothing was written`);
+    super('INTERRUPTED', `interrupted by ${signal}; no release was written`);
     this.exit = signal === 'SIGINT' ? 130 : 143;
   }
 }

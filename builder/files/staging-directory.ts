@@ -73,13 +73,17 @@ export async function createStagingDirectory(
       await syncDirectory(path);
       requireFree(target, force);
       try {
-        replaceDirectory(path, target, `${prefix}${randomBytes(6).toString('hex')}.old`);
+        if (force) replaceDirectory(path, target, `${prefix}${randomBytes(6).toString('hex')}.old`);
+        // A bare rename never replaces a release that another run has just put there.
+        else renameSync(path, target);
       } catch (error) {
+        requireFree(target, force);
         throw describeWriteFailure(error, target);
       }
       published = true;
       await syncDirectory(parent);
-      await clearLeftovers(target, parent, prefix);
+      // The new release is in place: what cannot be cleared now is cleared next time.
+      await clearLeftovers(target, parent, prefix).catch(() => undefined);
     },
     discard: async () => {
       if (published) return;

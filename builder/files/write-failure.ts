@@ -33,6 +33,8 @@ export function describeWriteFailure(error: unknown, path: string): unknown {
   }
   if (
     code === 'ENOTDIR' ||
+    code === 'ENOTEMPTY' ||
+    code === 'EIO' ||
     code === 'EEXIST' ||
     code === 'ELOOP' ||
     code === 'ENAMETOOLONG' ||

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../errors/families.ts';
 import { describeWriteFailure } from './write-failure.ts';
 
 export type WriteOptions = {
@@ -18,6 +19,7 @@ export async function writeFileAtomically(
   bytes: Uint8Array,
   options: WriteOptions = {},
 ): Promise<void> {
+  await refuseSpecialFile(path);
   const temporary = join(
     dirname(path),
     `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`,
@@ -34,6 +36,15 @@ export async function writeFileAtomically(
     await rm(temporary, { force: true }).catch(() => undefined);
     throw describeWriteFailure(error, path);
   }
+}
+
+/** A rename would replace a device node or a link by a plain file. */
+async function refuseSpecialFile(path: string): Promise<void> {
+  const entry = await lstat(path).catch(() => undefined);
+  if (entry === undefined || entry.isFile() || entry.isDirectory()) return;
+  throw new UsageError('OUTPUT_DENIED', `${path} is not a regular file, and was kept`, {
+    where: { file: path },
+  });
 }
 
 /** Writes a new file and makes sure that it reached the disk. Throws what the file system throws. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readInput } from '../files/read-input.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
@@ -20,7 +21,12 @@ export async function developmentKey(
   scheme: SignatureScheme,
 ): Promise<{ readonly pem: string; readonly made: boolean; readonly path: string }> {
   const path = developmentKeyPath(projectDirectory, scheme);
-  if (existsSync(path)) return { pem: await readFile(path, 'utf8'), made: false, path };
+  if (existsSync(path))
+    return {
+      pem: (await readInput(path, 'a development key')).toString('utf8'),
+      made: false,
+      path,
+    };
   const folder = join(projectDirectory, 'keys', 'dev');
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -34,7 +40,11 @@ export async function developmentKey(
   } catch (error) {
     // Another run made it first: both must sign with the same key.
     if (!existsSync(path)) throw error;
-    return { pem: await readFile(path, 'utf8'), made: false, path };
+    return {
+      pem: (await readInput(path, 'a development key')).toString('utf8'),
+      made: false,
+      path,
+    };
   }
   return { pem: privatePem, made: true, path };
 }

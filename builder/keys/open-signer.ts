@@ -53,7 +53,7 @@ async function openDevelopmentKey({
 
 function openEnvironmentKey(reference: string, { environment }: OpenOptions): Signer {
   const name = reference.slice('env:'.length);
-  const pem = environment[name];
+  const pem = Object.hasOwn(environment, name) ? environment[name] : undefined;
   if (pem === undefined || pem.trim() === '') {
     throw new SigningError(
       'KEY_MISSING',

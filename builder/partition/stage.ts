@@ -1,7 +1,7 @@
 import { LayoutError, type LayoutCode } from '../errors/families.ts';
 import { createInitialOtadata } from '../format/otadata.ts';
 import { encodePartitionTable } from '../format/partition-table.ts';
-import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
+import { APP_TYPE, isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -43,6 +43,17 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
       });
     }
     warnOfMissingFilesystem(context, stamped, flash.size.bytes);
+    if (
+      plan.secureVersion > 0 &&
+      partitions.some(
+        ({ type, subtype }) => type === APP_TYPE && (subtype === 0 || subtype === 0x20),
+      )
+    ) {
+      context.warn(
+        'ANTI_ROLLBACK_FACTORY',
+        'the layout has a factory or test app: a bootloader with anti-rollback takes OTA slots only',
+      );
+    }
     const layout = {
       tableOffset: plan.partitionTableOffset,
       partitions,

@@ -71,6 +71,7 @@ export async function makePlan(
     name: request.layout ?? profile.partitions.layout,
     tableOffset: profile.partitions.tableOffset,
     chip,
+    environment: request.environment,
   });
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({

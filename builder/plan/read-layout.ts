@@ -12,7 +12,8 @@ import {
 import { shortPath } from '../profile/load-profile.ts';
 import type { Plan } from './plan.ts';
 
-const CSV_LIMIT = 1024 * 1024;
+/** 95 rows at the most, with generous comments. */
+const CSV_LIMIT = 64 * 1024;
 const FOLDER = join('firmware', 'partitions');
 
 export type LayoutRequest = {
@@ -21,6 +22,8 @@ export type LayoutRequest = {
   readonly name: string;
   readonly tableOffset: number;
   readonly chip: Chip;
+  /** For $VARIABLES in the CSV, which gen_esp32part expands too. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 /**
@@ -42,10 +45,10 @@ export async function readLayout(request: LayoutRequest): Promise<Plan['layout']
 function place(
   bytes: Buffer,
   file: string,
-  { tableOffset, chip }: LayoutRequest,
+  { tableOffset, chip, environment }: LayoutRequest,
 ): readonly PlacedPartition[] {
   try {
-    return placePartitions(parsePartitionCsv(bytes), {
+    return placePartitions(parsePartitionCsv(bytes, { environment }), {
       tableOffset,
       primaryBootloaderOffset: chip.bootloaderOffset,
     });

@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { relative } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { findChipByName } from '../chip/registry.ts';
-import { ProfileError, UsageError } from '../errors/families.ts';
+import { FormatError, ProfileError, UsageError } from '../errors/families.ts';
 import { findInProject, listInProject } from '../files/project-lookup.ts';
 import { readInput } from '../files/read-input.ts';
 import { parseYamlFile } from '../schema/yaml-file.ts';
@@ -15,7 +15,7 @@ export type LoadedProfile = {
   readonly file: string;
 };
 
-const PROFILE_LIMIT = 1024 * 1024;
+const PROFILE_LIMIT = 64 * 1024;
 
 export type ProfileRequest = {
   readonly projectDirectory: string;
@@ -31,7 +31,7 @@ export type ProfileRequest = {
 export async function loadProfile(request: ProfileRequest): Promise<LoadedProfile> {
   const path = request.file ?? (await findProfile(request.projectDirectory, request.board));
   const file = shortPath(request.projectDirectory, path);
-  const text = (await readInput(path, 'a profile', PROFILE_LIMIT)).toString('utf8');
+  const text = (await readProfile(path, file)).toString('utf8');
   const profile = parseYamlFile(file, text, profileSchema, (message, options) => {
     return new ProfileError('PROFILE_INVALID', message, options);
   });
@@ -49,6 +49,19 @@ export async function loadProfile(request: ProfileRequest): Promise<LoadedProfil
     );
   }
   return { profile, chip, file };
+}
+
+async function readProfile(path: string, file: string): Promise<Buffer> {
+  try {
+    return await readInput(path, 'a profile', PROFILE_LIMIT);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new ProfileError(
+      'PROFILE_INVALID',
+      `${file}:1:1: too large: a profile has at most ${PROFILE_LIMIT} bytes`,
+      { where: { file }, cause: error },
+    );
+  }
 }
 
 async function findProfile(projectDirectory: string, board: string | undefined): Promise<string> {

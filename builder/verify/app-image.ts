@@ -111,10 +111,11 @@ function checkSegments(
   const findings: Finding[] = [];
   for (const { index, loadAddress, dataOffset, length } of segments) {
     const place = { file, offset: dataOffset };
-    if (loadAddress < FIRST_LOADED_ADDRESS || length === 0) continue;
-    const kinds = memoryKindsAt(chip, loadAddress);
-    const endKinds = memoryKindsAt(chip, loadAddress + length - 1);
-    if (kinds.length === 0 || endKinds.length === 0) {
+    const mapped = isMapped(chip, loadAddress);
+    // An empty segment for RAM loads nothing; a mapped one is checked by the bootloader all the same.
+    if (loadAddress < FIRST_LOADED_ADDRESS || (length === 0 && !mapped)) continue;
+    const last = loadAddress + Math.max(length, 1) - 1;
+    if (!isForApps(chip, loadAddress) || !isForApps(chip, last)) {
       const range = `${hex(loadAddress, 8)} to ${hex(loadAddress + length, 8)}`;
       findings.push(
         errorFinding(
@@ -123,7 +124,7 @@ function checkSegments(
           place,
         ),
       );
-    } else if (isMapped(chip, loadAddress) && dataOffset % pageSize !== loadAddress % pageSize) {
+    } else if (mapped && dataOffset % pageSize !== loadAddress % pageSize) {
       findings.push(
         errorFinding(
           'IMAGE_ALIGNMENT',
@@ -134,6 +135,11 @@ function checkSegments(
     }
   }
   return findings;
+}
+
+/** RAM that only the boot ROM fills is no place for an app: the second-stage bootloader runs from it, or refuses it. */
+function isForApps(chip: Chip, address: number): boolean {
+  return memoryKindsAt(chip, address).some((kind) => kind !== 'OTHER_RAM');
 }
 
 function checkSecurePadding(

@@ -5,10 +5,13 @@ import {
 } from '../compile/flash-image.ts';
 import { FormatError } from '../errors/families.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
-import { isOtaSlot } from '../format/partition-types.ts';
+import { isFilledWith } from '../format/byte-reader.ts';
+import { OTADATA_SIZE } from '../format/otadata.ts';
+import { APP_TYPE, isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import { checkAppImage } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
-import { errorFinding, type Check } from './finding.ts';
+import { errorFinding, type Check, type Finding } from './finding.ts';
+import { checkOtadata } from './otadata.ts';
 import { signersOf } from './signature.ts';
 import { checkTable } from './table.ts';
 
@@ -59,7 +62,9 @@ function checkParts(
     chip,
     tableOffset,
     partitionsEnd: Math.max(...partitions.map(({ offset, size }) => offset + size)),
+    ...(trustedKeys === undefined || !bootloader.signed ? {} : { trustedKeys }),
   });
+  const unproved = trustedKeys === undefined ? [] : [unprovedFinding(name)];
   const checkedTable = checkTable(tableBytes, {
     file: `${name} (partition table)`,
     tableOffset,
@@ -71,9 +76,41 @@ function checkParts(
     checks: [
       { title: 'bootloader', findings: checkedBootloader.findings },
       { title: 'partition table', findings: checkedTable.findings },
-      { title: 'app image and signature', findings: checkedApp.findings },
+      { title: 'app image and signature', findings: [...checkedApp.findings, ...unproved] },
+      {
+        title: 'other slots and OTA data',
+        findings: checkRest({ bytes, start, chip, name }, parts),
+      },
     ],
   };
+}
+
+/** A signature covers its image and nothing else: bootloader, table and data could be anybody's. */
+function unprovedFinding(file: string): Finding {
+  const message =
+    'no signature covers what lies outside the app (bootloader, partition table, data): verify the release directory, whose manifest is signed';
+  return errorFinding('SIGNATURE_MISSING', message, { file });
+}
+
+/** What does not boot now but could: the apps in the other slots, and the OTA data that chooses among them. */
+function checkRest(
+  { bytes, start, chip, name }: FlashFile,
+  { partitions, app }: FlashImageParts,
+): readonly Finding[] {
+  const slotCount = partitions.filter(isOtaSlot).length;
+  return partitions.flatMap((partition): readonly Finding[] => {
+    const area = bytes.subarray(
+      Math.max(0, partition.offset - start),
+      Math.max(0, partition.offset - start + partition.size),
+    );
+    if (isFilledWith(area, 0xff)) return [];
+    const file = `${name} ('${partition.name}')`;
+    if (isOtadata(partition) && area.length >= OTADATA_SIZE) {
+      return checkOtadata(area.subarray(0, OTADATA_SIZE), { file, slotCount });
+    }
+    if (partition.type !== APP_TYPE || partition.name === app.partition.name) return [];
+    return checkAppImage(area, { file, chip, slotSize: partition.size }).findings;
+  });
 }
 
 function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {

@@ -12,7 +12,14 @@ export function checkFlashImage(
 ): readonly Finding[] {
   const firmware = manifest.artifacts.find(({ role }) => role === 'firmware');
   const image = firmware === undefined ? undefined : files.get(firmware.file);
-  if (firmware?.offset === undefined || image === undefined) return [];
+  if (firmware === undefined || image === undefined) return [];
+  if (firmware.offset === undefined) {
+    return [
+      errorFinding('MANIFEST_MISMATCH', 'is listed without the flash offset it belongs at', {
+        file: firmware.file,
+      }),
+    ];
+  }
   const start = firmware.offset;
   const place = { file: firmware.file };
   const parts = manifest.artifacts.filter(

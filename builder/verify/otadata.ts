@@ -82,16 +82,16 @@ function checkSector(
   }: { readonly file: string; readonly index: number; readonly slotCount: number },
 ): Finding[] {
   const place = { file, offset: index * SECTOR };
-  if (sector.empty) return [];
   const findings: Finding[] = [];
   const wrong = (message: string): void =>
     void findings.push(errorFinding('OTADATA_INVALID', `sector ${index}: ${message}`, place));
+  if (!sector.tailClean) wrong('there is data behind the entry');
+  if (sector.empty) return findings;
   if (!sector.crcValid) wrong('its CRC does not match its sequence');
   if (sector.sequence === 0) wrong('sequence 0 selects a slot by accident');
   if (sector.state === 'PENDING_VERIFY')
     wrong('state PENDING_VERIFY would be aborted at the next boot');
   if (sector.state === 'UNKNOWN') wrong(`state ${sector.stateCode} does not exist`);
-  if (!sector.tailClean) wrong('there is data behind the entry');
   if (slotCount < 1)
     findings.push(
       warningFinding(

@@ -1,5 +1,10 @@
 import { findChipByName } from '../chip/registry.ts';
-import { flashSizeByName } from '../chip/flash-settings.ts';
+import {
+  flashFrequencyName,
+  flashModeName,
+  flashSizeByCode,
+  flashSizeByName,
+} from '../chip/flash-settings.ts';
 import type { Chip } from '../chip/chip.ts';
 import { FormatError } from '../errors/families.ts';
 import { parsePartitionCsv, placePartitions } from '../format/partition-csv.ts';
@@ -10,6 +15,7 @@ import { MANIFEST } from '../manifest/release-files.ts';
 import { checkAppImage, type CheckedApp } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
+import type { CheckedImage } from './image.ts';
 import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
 import { signersOf, type CheckedSignature } from './signature.ts';
@@ -30,10 +36,15 @@ export function checkReleaseParts(
   manifest: Manifest,
   files: ReadonlyMap<string, Buffer>,
   options: ReleaseOptions,
-): { readonly checks: readonly Check[]; readonly signature?: CheckedSignature } {
+): {
+  readonly checks: readonly Check[];
+  readonly signature?: CheckedSignature;
+  readonly bootloaderSigned: boolean;
+} {
   const chip = findChipByName(manifest.chip);
   if (chip === undefined) {
     return {
+      bootloaderSigned: false,
       checks: [
         {
           title: 'chip',
@@ -46,16 +57,7 @@ export function checkReleaseParts(
       ],
     };
   }
-  const part: Parts['part'] = (role) => {
-    const artifact = manifest.artifacts.find((candidate) => candidate.role === role);
-    const bytes = artifact === undefined ? undefined : files.get(artifact.file);
-    if (artifact === undefined || bytes === undefined) return undefined;
-    return {
-      file: artifact.file,
-      bytes,
-      ...(artifact.offset === undefined ? {} : { offset: artifact.offset }),
-    };
-  };
+  const part = partsOf(manifest, files);
   const parts: Parts = { manifest, chip, part, options };
   const required = (
     ['app', 'partition-table', 'otadata', 'partitions-csv', 'flasher-args', 'flash-args'] as const
@@ -63,7 +65,9 @@ export function checkReleaseParts(
     .filter((role) => !manifest.artifacts.some((artifact) => artifact.role === role))
     .map((role) => errorFinding('MANIFEST_MISMATCH', `lists no ${role}`, { file: MANIFEST }));
   const app = checkApp(parts);
+  const bootloader = checkBootloader(parts, app?.signature);
   return {
+    bootloaderSigned: bootloader.signed,
     checks: [
       {
         title: manifest.signing === null ? 'app image (not signed)' : 'app image and signature',
@@ -71,13 +75,26 @@ export function checkReleaseParts(
       },
       {
         title: 'bootloader',
-        findings: checkBootloader(parts, app?.signature),
+        findings: bootloader.findings,
         ...(part('bootloader') === undefined ? { absent: 'none in this release' } : {}),
       },
       { title: 'partition table', findings: checkTables(parts) },
       { title: 'OTA data', findings: checkOtadataPart(parts) },
     ],
     ...(app?.signature === undefined ? {} : { signature: app.signature }),
+  };
+}
+
+function partsOf({ artifacts }: Manifest, files: ReadonlyMap<string, Buffer>): Parts['part'] {
+  return (role) => {
+    const artifact = artifacts.find((candidate) => candidate.role === role);
+    const bytes = artifact === undefined ? undefined : files.get(artifact.file);
+    if (artifact === undefined || bytes === undefined) return undefined;
+    return {
+      file: artifact.file,
+      bytes,
+      ...(artifact.offset === undefined ? {} : { offset: artifact.offset }),
+    };
   };
 }
 
@@ -151,9 +168,9 @@ function compareKeys({ signature }: CheckedApp, { signing }: Manifest, file: str
 function checkBootloader(
   { manifest, chip, part, options }: Parts,
   appSignature: CheckedSignature | undefined,
-): readonly Finding[] {
+): { readonly findings: readonly Finding[]; readonly signed: boolean } {
   const bootloader = part('bootloader');
-  if (bootloader === undefined) return [];
+  if (bootloader === undefined) return { findings: [], signed: false };
   const { file, offset } = bootloader;
   const table = part('partition-table');
   const ends = manifest.partitions.map((partition) => partition.offset + partition.size);
@@ -168,7 +185,8 @@ function checkBootloader(
     const message = `is listed for another offset than ${chip.title}'s bootloader has`;
     findings.push(errorFinding('MANIFEST_MISMATCH', message, { file }));
   }
-  if (checked.signature === undefined) return findings;
+  findings.push(...compareFlashSettings(checked, manifest));
+  if (checked.signature === undefined) return { findings, signed: false };
   const keys = signersOf(checked.signature);
   const { trustedKeys } = options;
   if (trustedKeys !== undefined && !trustedKeys.some((key) => keys.includes(key.toString('hex')))) {
@@ -182,10 +200,22 @@ function checkBootloader(
       'is signed for hardware Secure Boot, but the app is not signed by any of its keys: no device would start it';
     findings.push(errorFinding('SIGNATURE_KEY', message, { file }));
   }
-  return findings;
+  return { findings, signed: true };
 }
 
-function checkTables({ manifest, part }: Parts): readonly Finding[] {
+/** What the manifest says of flash is what the bootloader goes by. */
+function compareFlashSettings({ image, chip }: CheckedImage, { flash }: Manifest): Finding[] {
+  if (image === undefined || chip === undefined) return [];
+  const mode = flashModeName(image.header.spiMode);
+  const size = flashSizeByCode(image.header.flashSizeCode)?.name;
+  const frequencies = flashFrequencyName(chip, image.header.flashFrequencyCode)?.split('/') ?? [];
+  if (mode === flash.mode && size === flash.size && frequencies.includes(flash.freq)) return [];
+  const inHeader = `${mode ?? '?'}, ${frequencies.join('/')}, ${size ?? '?'}`;
+  const message = `says ${flash.mode}, ${flash.freq}, ${flash.size} of flash; the bootloader's header says ${inHeader}`;
+  return [errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST })];
+}
+
+function checkTables({ manifest, chip, part }: Parts): readonly Finding[] {
   const table = part('partition-table');
   if (table === undefined) return [];
   const tableOffset = table.offset ?? 0;
@@ -213,7 +243,14 @@ function checkTables({ manifest, part }: Parts): readonly Finding[] {
     );
   }
   const csv = part('partitions-csv');
-  if (csv !== undefined && !csvAgrees(csv.bytes, tableOffset, checked.partitions)) {
+  if (
+    csv !== undefined &&
+    !csvAgrees(
+      csv.bytes,
+      { tableOffset, primaryBootloaderOffset: chip.bootloaderOffset },
+      checked.partitions,
+    )
+  ) {
     findings.push(
       errorFinding('TABLE_MISMATCH', 'has other partitions than the binary table', {
         file: csv.file,
@@ -223,9 +260,13 @@ function checkTables({ manifest, part }: Parts): readonly Finding[] {
   return findings;
 }
 
-function csvAgrees(bytes: Buffer, tableOffset: number, partitions: readonly Partition[]): boolean {
+function csvAgrees(
+  bytes: Buffer,
+  placement: { readonly tableOffset: number; readonly primaryBootloaderOffset: number },
+  partitions: readonly Partition[],
+): boolean {
   try {
-    const rows = placePartitions(parsePartitionCsv(bytes), { tableOffset }).map(
+    const rows = placePartitions(parsePartitionCsv(bytes), placement).map(
       ({ line, ...row }) => row,
     );
     return sameRows(rows, partitions);

@@ -80,7 +80,10 @@ export async function checkRelease(
         findings: checkFlashImage(manifest, files),
         ...(hasPart(manifest, 'firmware') ? {} : { absent: 'none, as there is no bootloader' }),
       },
-      { title: 'flash arguments', findings: checkFlashArguments(manifest, files) },
+      {
+        title: 'flash arguments',
+        findings: checkFlashArguments(manifest, files, { keepHeader: parts.bootloaderSigned }),
+      },
       unpacked
         ? { title: 'zip', findings: [], absent: UNPACKED }
         : { title: 'zip', findings: await checkArchive(files, zip) },
@@ -200,6 +203,17 @@ function checkFiles(
       findings.push(
         errorFinding('FILE_MISMATCH', 'has another SHA-256 than the manifest says', { file }),
       );
+  }
+  const roles = manifest.artifacts.map(({ role }) => role);
+  const twice = roles.find((role, index) => roles.indexOf(role) !== index);
+  if (twice !== undefined)
+    findings.push(
+      errorFinding('MANIFEST_MISMATCH', `lists two files as ${twice}`, { file: MANIFEST }),
+    );
+  if (roles.includes('firmware') !== roles.includes('bootloader')) {
+    const message =
+      'lists a bootloader without a full-flash image, or the image without the bootloader';
+    findings.push(errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST }));
   }
   const beside = new Set([MANIFEST, MANIFEST_SIGNATURE, CHECKSUMS, zip]);
   for (const file of files.keys()) {

@@ -15,6 +15,7 @@ export type SignatureOptions = {
   readonly file: string;
   readonly chip: Chip;
   readonly trustedKeys?: readonly Buffer[];
+  readonly kind?: 'app' | 'bootloader';
 };
 
 /** One block that is whole, and whether it proves what it claims. */
@@ -193,14 +194,27 @@ export function signersOf(signature: CheckedSignature | undefined): readonly str
 
 function checkTrust(
   blocks: readonly CheckedBlock[],
-  { chip, file, trustedKeys }: SignatureOptions,
+  { chip, file, trustedKeys, kind }: SignatureOptions,
   offset: number,
 ): Finding[] {
   if (trustedKeys === undefined) return [];
   const { keySlots } = chip.secureBootV2;
   const counted = blocks.filter(({ index, valid }) => valid && index < keySlots);
-  if (counted.some(({ keyDigest }) => trustedKeys.some((trusted) => trusted.equals(keyDigest))))
-    return [];
+  const isTrusted = ({ keyDigest }: CheckedBlock): boolean =>
+    trustedKeys.some((trusted) => trusted.equals(keyDigest));
+  if (counted.some(isTrusted)) {
+    // A new device burns the digest of every block of its bootloader: a foreign one would be trusted for ever.
+    const severity = kind === 'bootloader' ? 'error' : 'warning';
+    return blocks
+      .filter((block) => !isTrusted(block))
+      .map(({ index, keyDigest }) => ({
+        severity,
+        code: 'SIGNATURE_UNTRUSTED',
+        message: `signature block ${index} is by a key that is not trusted: ${keyDigest.toString('hex')}`,
+        file,
+        offset,
+      }));
+  }
   const found = blocks.map(({ keyDigest }) => keyDigest.toString('hex')).join(', ');
   return [
     errorFinding(

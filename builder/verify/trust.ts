@@ -7,7 +7,7 @@ import { keyDigestOfPublicKey } from '../format/signature-key.ts';
 import { z } from '../schema/schema.ts';
 import { parseYamlFile } from '../schema/yaml-file.ts';
 
-const TRUST_LIMIT = 1024 * 1024;
+const TRUST_LIMIT = 64 * 1024;
 
 const trustSchema = z.strictObject({
   schema: z.literal(1, 'expected 1, the version of this format'),
@@ -31,9 +31,7 @@ export type Trust = { readonly file: string; readonly keys: readonly Buffer[] };
  * Throws VerifyError for a file that is neither.
  */
 export async function readTrust(path: string, name: string): Promise<Trust> {
-  const text = (await readInput(path, 'a public key in PEM or a trust.yaml', TRUST_LIMIT)).toString(
-    'utf8',
-  );
+  const text = (await readTrustFile(path, name)).toString('utf8');
   if (text.includes('PRIVATE KEY-----')) {
     throw new VerifyError(
       'TRUST_INVALID',
@@ -51,6 +49,15 @@ export async function readTrust(path: string, name: string): Promise<Trust> {
     (message, options) => new VerifyError('TRUST_INVALID', message, options),
   );
   return { file: name, keys: keys.map(({ digest }) => Buffer.from(digest, 'hex')) };
+}
+
+async function readTrustFile(path: string, name: string): Promise<Buffer> {
+  try {
+    return await readInput(path, 'a public key in PEM or a trust.yaml', TRUST_LIMIT);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new VerifyError('TRUST_INVALID', error.message, { where: { file: name }, cause: error });
+  }
 }
 
 /** The trust file of a project, keys/trust.yaml; undefined when it has none. */

@@ -1,6 +1,12 @@
+import { crc32 } from 'node:zlib';
 import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
 import { errorFinding, type Finding } from './finding.ts';
 import { strayInZipStream } from './zip-stream.ts';
+
+/** S_IFREG and rw-r--r--, as Unix keeps them in the upper half of the external attributes. */
+const REGULAR_0644 = 0o100644;
+/** 2.0: what any unzip can extract. */
+const NEWEST_VERSION_NEEDED = 20;
 
 export type ZipExpectation = {
   readonly file: string;
@@ -20,6 +26,8 @@ export async function checkZip(
   const seen = new Set<string>();
   try {
     const archive = await openZip(zip);
+    if (archive.comment.length > 0)
+      findings.push(errorFinding('ZIP_MISMATCH', 'has a comment', { file }));
     for await (const entry of archive.eachEntry()) {
       const problem = await checkEntry(archive, entry, contents, seen);
       if (problem !== undefined) findings.push(errorFinding('ZIP_MISMATCH', problem, { file }));
@@ -56,6 +64,19 @@ function openZip(zip: Buffer): Promise<ZipFile> {
   });
 }
 
+/** As the bundle step writes it: a regular file of mode 0644, stored, with its own CRC and nothing attached. */
+function isPlain(entry: Entry, expected: Buffer): boolean {
+  return (
+    entry.externalFileAttributes >>> 16 === REGULAR_0644 &&
+    entry.compressionMethod === 0 &&
+    entry.generalPurposeBitFlag === 0 &&
+    entry.versionNeededToExtract <= NEWEST_VERSION_NEEDED &&
+    entry.extraFieldLength === 0 &&
+    entry.fileCommentLength === 0 &&
+    entry.crc32 === crc32(expected)
+  );
+}
+
 async function checkEntry(
   archive: ZipFile,
   entry: Entry,
@@ -76,7 +97,9 @@ async function checkEntry(
     same &&= chunk.equals(expected.subarray(at, at + chunk.length));
     at += chunk.length;
   }
-  return same && at === expected.length
-    ? undefined
-    : `holds a ${entry.fileName} that differs from the file beside it`;
+  if (!same || at !== expected.length)
+    return `holds a ${entry.fileName} that differs from the file beside it`;
+  if (!isPlain(entry, expected))
+    return `holds ${entry.fileName} with attributes or a CRC that a release does not have`;
+  return undefined;
 }

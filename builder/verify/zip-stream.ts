@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { ByteReader } from '../format/byte-reader.ts';
 
 // Local file header (PKWARE APPNOTE.TXT, 4.3.7), in front of the data of each file:
@@ -6,6 +7,9 @@ import { ByteReader } from '../format/byte-reader.ts';
 //                                         26 u16 length of the name
 const LOCAL_FILE = 0x04034b50;
 const CENTRAL_DIRECTORY = 0x02014b50;
+/** End of central directory, 22 bytes without a comment: u32 size at 12 and u32 offset at 16 of the directory. */
+const END_OF_DIRECTORY = 0x06054b50;
+const END_SIZE = 22;
 const HEADER_SIZE = 30;
 const STORED = 0;
 /** Bit 3: sizes follow the data. Bit 0: encrypted. */
@@ -31,13 +35,25 @@ export function strayInZipStream(
     const isPlain =
       reader.u16(position + 8) === STORED &&
       (reader.u16(position + 6) & UNREADABLE) === 0 &&
+      reader.u16(position + 28) === 0 &&
       reader.u32(position + 18) === size;
     if (!isPlain) return `holds ${JSON.stringify(name)} in another form than stored`;
-    if (seen.has(name) || contents.get(name)?.equals(reader.slice(dataAt, size)) !== true)
+    const isSound = reader.u32(position + 14) === crc32(reader.slice(dataAt, size));
+    if (
+      !isSound ||
+      seen.has(name) ||
+      contents.get(name)?.equals(reader.slice(dataAt, size)) !== true
+    )
       return `holds another ${JSON.stringify(name)} in front of its directory than in it`;
     seen.add(name);
     position = dataAt + size;
   }
-  if (reader.u32(position) === CENTRAL_DIRECTORY && seen.size === contents.size) return undefined;
+  const end = reader.length - END_SIZE;
+  const isEnd =
+    reader.u32(position) === CENTRAL_DIRECTORY &&
+    reader.u32(end) === END_OF_DIRECTORY &&
+    reader.u32(end + 16) === position &&
+    reader.u32(end + 12) === end - position;
+  if (isEnd && seen.size === contents.size) return undefined;
   return 'holds bytes in front of its directory that belong to no file';
 }

@@ -50,7 +50,7 @@ describe('an interrupted build', () => {
     });
     expect({ code, stderr }).toEqual({ code: 130, stderr });
     expect(stderr).toContain(`… ${stage}`);
-    expect(stderr).toMatch(/^error: interrupted by SIGINT; nothing was written$/m);
+    expect(stderr).toMatch(/^error: interrupted by SIGINT; no release was written$/m);
     expect(stdout).toBe('');
     expect((await readdir(workspace.directory)).sort()).toEqual(['firmware.bin', 'keys']);
   });

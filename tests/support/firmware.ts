@@ -15,6 +15,8 @@ export type FirmwareOptions = {
   readonly mmuPageSizeLog2?: number;
 };
 
+const MOST_IN_RAM = 0x10000;
+
 const header = ({ chip, flashSizeCode = 2 }: FirmwareOptions) => ({
   spiMode: 2,
   flashSizeCode,
@@ -49,13 +51,18 @@ export function makeApp(options: FirmwareOptions): Buffer {
   const rodata = Buffer.alloc(Math.ceil((0x200 + banner.length) / 4) * 4);
   describe(options).copy(rodata);
   rodata.write(banner, 0x110, 'latin1');
-  const code = Buffer.alloc(Math.max(16, appSize - rodata.length));
+  // What would not fit into RAM lies in flash, as in any real app.
+  const inFlash = Math.max(0, appSize - MOST_IN_RAM);
+  const code = Buffer.alloc(Math.max(16, appSize - inFlash - rodata.length));
   for (let offset = 0; offset < code.length; offset++)
     code[offset] = (offset * 7 + (offset >> 8)) & 0xff;
   return encodeEspImage({
     header: header(options),
     segments: [
-      { loadAddress: mappedOf(chip) + 0x20, data: rodata },
+      {
+        loadAddress: mappedOf(chip) + 0x20,
+        data: Buffer.concat([rodata, Buffer.alloc(Math.ceil(inFlash / 4) * 4, 0x22)]),
+      },
       { loadAddress: ramOf(chip), data: code },
     ],
   });

@@ -37,7 +37,23 @@ export function renderVerification(verification: Verification, output: Output): 
   const verdict = verification.ok
     ? colours.green(`${verification.name} holds.`)
     : colours.red(`${verification.name} does not hold: do not use it.`);
-  return [...lines, '', verdict, ...describeOrigin(verification)].join('\n');
+  return [
+    ...lines,
+    '',
+    verdict,
+    ...describeRelease(verification),
+    ...describeOrigin(verification),
+  ].join('\n');
+}
+
+/** What it is that holds: a directory can have any name. */
+function describeRelease({ manifest }: Verification): string[] {
+  if (manifest === undefined) return [];
+  const { board, variant, chip, version, secureVersion, createdAt } = manifest;
+  const name = [board, variant, version].filter((part) => part !== undefined).join('-');
+  return [
+    printable(`It is ${name} for ${chip}, secure_version ${secureVersion}, of ${createdAt}.`),
+  ];
 }
 
 function renderCheck(check: Check, { colours }: Output): string[] {

@@ -414,32 +414,40 @@ describe('Parts of a release', () => {
       file: 'flash_args',
       from: '0x10000 ',
       to: '0x20000 ',
-      message: /writes .*0x20000 ESP32_GENERIC/,
+      message: /^line 5 is "0x20000 ESP32_GENERIC/,
     },
     { file: 'flash_args', from: 'otadata.bin', to: 'otadata.bim', message: /otadata\.bim/ },
     {
-      file: 'flasher_args.json',
-      from: '"0x10000": ',
-      to: '"0x20000": ',
-      message: /writes .*0x20000/,
+      file: 'flash_args',
+      from: '--flash-mode',
+      to: '--erase-all --flash-mode',
+      message: /^line 1 is "--erase-all/,
     },
+    {
+      file: 'flash_args',
+      from: '0x8000 ',
+      to: '0x9000 /etc/hostname\n0x8000 ',
+      message: /hostname/,
+    },
+    { file: 'flasher_args.json', from: '"0x10000": ', to: '"0x20000": ', message: /0x20000/ },
     {
       file: 'flasher_args.json',
       from: '"flash_mode": "dio"',
       to: '"flash_mode": "qio"',
-      message: /flash_settings/,
+      message: /qio/,
     },
-    {
-      file: 'flasher_args.json',
-      from: '"chip": "esp32"',
-      to: '"chip": "esp33"',
-      message: /for chip esp33/,
-    },
+    { file: 'flasher_args.json', from: '"chip": "esp32"', to: '"chip": "esp33"', message: /esp33/ },
     {
       file: 'flasher_args.json',
       from: '"flash_files"',
       to: '"flash_fires"',
-      message: /^flash_files: /,
+      message: /flash_fires/,
+    },
+    {
+      file: 'flasher_args.json',
+      from: '"encrypted": "false"',
+      to: '"encrypted": "true"',
+      message: /encrypted/,
     },
   ])('whose $file says $to are refused', async ({ file, from, to, message }) => {
     const text = fileOf(plain, file).toString();
@@ -448,6 +456,37 @@ describe('Parts of a release', () => {
     expect(await errorsIn(await repaired(withManifestDigests(changed)))).toContainEqual(
       error('FLASH_ARGS_MISMATCH', message, file),
     );
+  });
+
+  test.each([
+    [
+      'another flash size than the bootloader has',
+      (manifest: Manifest) => ({ ...manifest, flash: { ...manifest.flash, size: '8MB' } }),
+      /says dio, 40m, 8MB of flash; the bootloader's header says dio, 40m, 4MB/,
+    ],
+    [
+      'a full-flash image without its offset',
+      (manifest: Manifest) => ({
+        ...manifest,
+        artifacts: manifest.artifacts.map(({ offset, ...artifact }) =>
+          artifact.role === 'firmware' || offset === undefined ? artifact : { ...artifact, offset },
+        ),
+      }),
+      /without the flash offset/,
+    ],
+    [
+      'two files of one role',
+      (manifest: Manifest) => ({
+        ...manifest,
+        artifacts: manifest.artifacts.map((artifact) =>
+          artifact.role === 'otadata' ? { ...artifact, role: 'bootloader' } : artifact,
+        ),
+      }),
+      /two files as bootloader/,
+    ],
+  ])('whose manifest has %s are refused', async (_, edit, message) => {
+    const errors = await errorsIn(await repaired(withManifest(plain, edit)));
+    expect(errors.map((found) => found.message)).toContainEqual(expect.stringMatching(message));
   });
 
   test('with another app than the manifest describes are refused', async () => {

@@ -217,14 +217,21 @@ describe('A signature sector', () => {
 });
 
 describe('Trust', () => {
-  test('takes any block that a chip looks at, whatever the others are', () => {
+  test('takes any block that a chip looks at, and warns of the others', () => {
     const signed = withBlocks(
       C6_CONTENTS,
       encoded(ecBlock()),
       encoded(ecBlock(C6_CONTENTS, otherEc)),
     );
-    expect(check(signed, trusting(otherEc))).toEqual([]);
-    expect(check(signed, trusting(ec))).toEqual([]);
+    for (const key of [otherEc, ec]) {
+      expect(check(signed, trusting(key))).toMatchObject([
+        {
+          severity: 'warning',
+          code: 'SIGNATURE_UNTRUSTED',
+          message: expect.stringMatching(/not trusted/) as string,
+        },
+      ]);
+    }
   });
 
   test('in another key refuses a good signature, and names both keys', () => {
