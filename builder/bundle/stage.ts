@@ -139,13 +139,15 @@ async function writeFiles(
   const digests = [...files].map(([file, bytes]) => ({ file, sha256: sha256(bytes) }));
   const zip = join(staging.path, names.zip);
   try {
-    // Side by side: most of the time goes into waiting for the disk.
-    await Promise.all([
+    // Side by side: most of the time goes into waiting for the disk. All end before one that failed is reported, so that
+    // none writes into a directory that is being removed.
+    const written = await Promise.allSettled([
       writeZip(zip, files, new Date(plan.createdAt)),
       ...[...files]
         .filter(([name]) => !alreadyThere.has(name))
         .map(([name, bytes]) => writeAndSync(join(staging.path, name), bytes, 0o644)),
     ]);
+    for (const result of written) if (result.status === 'rejected') throw result.reason as Error;
     const { sha256: zipDigest } = await hashInput(zip, 'the zip');
     digests.push({ file: names.zip, sha256: zipDigest });
     await writeAndSync(join(staging.path, CHECKSUMS), Buffer.from(formatChecksums(digests)), 0o644);
