@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InterruptedError } from './errors/families.ts';
 import { packageDirectory } from './files/package-directory.ts';
+import { endAllGroups } from './process/process-groups.ts';
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
@@ -16,6 +17,7 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
       controller.abort(new InterruptedError(signal === 'SIGHUP' ? 'SIGTERM' : signal));
     });
   }
+  process.on('exit', endAllGroups);
   // A reader that went away (`| head`) is not an error of ours.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -15,6 +15,8 @@ export type BuildRequest = {
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly target: OutputOptions;
+  /** False compiles although nothing changed. */
+  readonly useCache: boolean;
   readonly dryRun: boolean;
 };
 
@@ -33,14 +35,19 @@ export async function planRelease({
 }: Pick<BuildRequest, 'request' | 'output' | 'signal'>): Promise<Plan> {
   const context = new Context({
     projectDirectory: request.projectDirectory,
-    environment: request.environment,
+    environment: request.host.environment,
     signal,
     emit: (event) => {
       if (event.kind === 'warning') renderEvent(event, output);
     },
   });
   const plan = await makePlan(request, versionInFirmware);
-  const line = releaseLine({ directory: request.projectDirectory, force: true });
+  // Compiling is what a build is for: of a build from source a plan says what will be compiled.
+  if (plan.source.kind === 'micropython') return plan;
+  const line = releaseLine(
+    { directory: request.projectDirectory, force: true },
+    { useCache: true },
+  );
   await runLine(context, plan, line, { stopBefore: 'sign', withoutPreflight: true });
   return plan;
 }
@@ -51,11 +58,12 @@ export async function buildRelease({
   output,
   signal,
   target,
+  useCache,
   dryRun,
 }: BuildRequest): Promise<Built> {
   const context = new Context({
     projectDirectory: request.projectDirectory,
-    environment: request.environment,
+    environment: request.host.environment,
     signal,
     emit: (event) => {
       renderEvent(event, output);
@@ -63,7 +71,7 @@ export async function buildRelease({
   });
   const plan = await makePlan(request, versionInFirmware);
   context.throwIfInterrupted();
-  const line = releaseLine(target);
+  const line = releaseLine(target, { useCache });
   try {
     if (dryRun) {
       const laidOut = (await runLine(context, plan, line, { stopBefore: 'sign' })) as LaidOut;

@@ -20,6 +20,8 @@ export class Output {
   readonly width: number;
   private readonly stdout: OutputStream;
   private readonly stderr: OutputStream;
+  /** A line that the next one takes the place of is on the terminal. */
+  private hasTransient = false;
 
   constructor(edge: ProcessEdge, options: OutputOptions) {
     this.options = options;
@@ -33,18 +35,39 @@ export class Output {
 
   /** The result of a command: an object for --json, text otherwise. */
   result(json: unknown, text: () => string): void {
+    this.clearTransient();
     if (this.options.json === true) this.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
     else this.stdout.write(withNewline(text()));
   }
 
   /** What is going on; silenced by --quiet. */
   progress(text: string): void {
-    if (this.options.quiet !== true) this.stderr.write(withNewline(text));
+    if (this.options.quiet === true) return;
+    this.clearTransient();
+    this.stderr.write(withNewline(text));
+  }
+
+  /** True when a line that changes in place can be shown. */
+  get isLive(): boolean {
+    return this.stderr.isTTY === true && this.options.quiet !== true;
+  }
+
+  /** A line on a terminal that the next one, of any kind, takes the place of. */
+  transient(text: string): void {
+    if (!this.isLive) return;
+    this.stderr.write(`\r\u001b[K${text}`);
+    this.hasTransient = true;
   }
 
   /** What must be read: warnings and errors. */
   alert(text: string): void {
+    this.clearTransient();
     this.stderr.write(withNewline(text));
+  }
+
+  private clearTransient(): void {
+    if (this.hasTransient) this.stderr.write('\r\u001b[K');
+    this.hasTransient = false;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { MicroPythonBanner, RollbackSupport } from './micropython-banner.ts';
 
 /** Where an app came from, as the manifest tells it. */
-export type SourceFacts = PrebuiltFacts | DrillFacts;
+export type SourceFacts = PrebuiltFacts | DrillFacts | MicroPythonFacts;
 
 /** The built-in rollback drill, made of an ELF file of ours. */
 export type DrillFacts = { readonly kind: 'drill'; readonly file: string; readonly sha256: string };
@@ -14,7 +14,7 @@ export type PrebuiltFacts = {
   readonly kind: 'prebuilt';
   readonly file: string;
   readonly sha256: string;
-  readonly container: 'app' | 'bootloader-first' | 'merged';
+  readonly container: 'app' | 'bootloader-first' | 'merged' | 'build-directory';
   /** The partition that the app was taken from. */
   readonly partition?: string;
   readonly micropython?: MicroPythonBanner;
@@ -22,6 +22,28 @@ export type PrebuiltFacts = {
   readonly idfVersion: string;
   /** Present when the firmware brought a bootloader. */
   readonly bootloaderRollback?: RollbackSupport;
+};
+
+/** MicroPython, compiled from source with the OTA module. */
+export type MicroPythonFacts = {
+  readonly kind: 'micropython';
+  readonly version: string;
+  readonly commit?: string;
+  readonly dirty: boolean;
+  readonly board: string;
+  readonly idfVersion: string;
+  /** Image with digest, when the toolchain was one. */
+  readonly container?: string;
+  readonly otaExtended: boolean;
+  /** Who checks signatures on the device. */
+  readonly verification: 'none' | 'on-update' | 'secure-boot';
+  readonly bootloaderRollback: RollbackSupport;
+};
+
+/** A file that a release carries beside its images. */
+export type ReleaseExtra = {
+  readonly role: 'sdkconfig' | 'elf' | 'map';
+  readonly bytes: Buffer;
 };
 
 /** A bootloader with the flash offset it belongs at. */
@@ -40,10 +62,12 @@ export type Compiled = {
   /** Missing when the firmware was an app alone. */
   readonly bootloader?: Bootloader;
   readonly source: SourceFacts;
+  readonly extras?: readonly ReleaseExtra[];
 };
 
 /** What a source of firmware gives, with what its user has to be told. */
 export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
+  readonly extras?: readonly ReleaseExtra[];
   readonly notes: readonly string[];
   readonly warnings: readonly Warning[];
 };

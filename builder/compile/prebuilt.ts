@@ -5,7 +5,7 @@ import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/a
 import { parseEspImage, requireIntact } from '../format/esp-image.ts';
 import { classifyTrailer } from '../format/image-trailer.ts';
 import type { Warning } from '../pipeline/context.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { FilePlan } from '../plan/plan.ts';
 import type { FirmwareParts, PrebuiltFacts } from './compiled.ts';
 import { detectFirmware, isAppAt } from './firmware-input.ts';
 import { splitFlashImage } from './flash-image.ts';
@@ -21,7 +21,7 @@ export type Prebuilt = FirmwareParts & { readonly source: PrebuiltFacts };
  * of it a release leaves behind. Throws FormatError for damaged or foreign files, ProfileError for another chip's
  * firmware, LayoutError when its bootloader looks for the partition table elsewhere than the profile puts it.
  */
-export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
+export function readPrebuilt(bytes: Buffer, plan: FilePlan, chip: Chip): Prebuilt {
   const name = plan.source.file;
   return namingFile(name, () => {
     const input = detectFirmware(bytes, name);
@@ -39,7 +39,7 @@ export function readPrebuilt(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
   });
 }
 
-function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
+function readApp(bytes: Buffer, plan: FilePlan, chip: Chip): Prebuilt {
   const name = plan.source.file;
   const image = parseEspImage(bytes);
   requireIntact(image, name);
@@ -75,7 +75,7 @@ function readApp(bytes: Buffer, plan: Plan, chip: Chip): Prebuilt {
 
 function readFlashImage(
   bytes: Buffer,
-  plan: Plan,
+  plan: FilePlan,
   input: {
     readonly start: number;
     readonly convention: 'bootloader-first' | 'merged';
@@ -132,7 +132,7 @@ function notMicroPythonWarning(name: string): Warning {
   };
 }
 
-function requireChip(found: Chip, wanted: Chip, plan: Plan): void {
+function requireChip(found: Chip, wanted: Chip, plan: FilePlan): void {
   if (found.chipId === wanted.chipId) return;
   throw new ProfileError(
     'BOARD_MISMATCH',
@@ -155,7 +155,7 @@ function requireAppInSlot(app: Buffer, partition: string, name: string): void {
 }
 
 /** Bootloader and app were compiled for one table offset; a table elsewhere would not be found. */
-function requireTableOffset(found: number, plan: Plan, name: string): void {
+function requireTableOffset(found: number, plan: FilePlan, name: string): void {
   if (found === plan.partitionTableOffset) return;
   throw new LayoutError(
     'TABLE_OFFSET',
@@ -168,7 +168,7 @@ function requireTableOffset(found: number, plan: Plan, name: string): void {
 
 function sourceFacts(
   app: Buffer,
-  plan: Plan,
+  plan: FilePlan,
   container: PrebuiltFacts['container'],
 ): PrebuiltFacts {
   const description = parseAppDescription(

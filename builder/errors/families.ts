@@ -17,11 +17,36 @@ export type ProfileCode =
   | 'DESCRIPTION_TEXT'
   | 'SOURCE_DATE_INVALID'
   | 'SOURCE_CHANGED'
-  | 'NOT_AVAILABLE';
+  | 'NOT_AVAILABLE'
+  | 'VARIANT_UNKNOWN'
+  | 'MICROPYTHON_INVALID'
+  | 'MICROPYTHON_UNKNOWN';
 
 /** The profile, the flags and the firmware do not make a plan. */
 export class ProfileError extends OtaBuildError<ProfileCode> {
   readonly exit = 3;
+}
+
+export type ToolchainCode =
+  'TOOL_MISSING' | 'TOOL_FAILED' | 'IDF_MISSING' | 'IDF_VERSION' | 'CONTAINER_UNPINNED';
+
+/** A program that a build needs is not there, or has the wrong version. */
+export class ToolchainError extends OtaBuildError<ToolchainCode> {
+  readonly exit = 4;
+}
+
+export type FetchCode = 'SOURCE_UNREACHABLE' | 'SOURCE_MISMATCH';
+
+/** Something that has to come from elsewhere does not arrive, or is not what it should be. */
+export class FetchError extends OtaBuildError<FetchCode> {
+  readonly exit = 5;
+}
+
+export type CompileCode = 'COMPILE_FAILED' | 'CONFIGURATION_LOST' | 'BUILD_INCOMPLETE';
+
+/** The firmware does not compile, or what came out is not what the plan asked for. */
+export class CompileError extends OtaBuildError<CompileCode> {
+  readonly exit = 6;
 }
 
 export type LayoutCode =

@@ -40,7 +40,7 @@ export const manifestSchema = z
         kind: z.literal('prebuilt'),
         file: z.string().describe('Name of the firmware file that was repackaged.'),
         sha256: sha256('SHA-256 of that file.'),
-        container: z.enum(['app', 'bootloader-first', 'merged']),
+        container: z.enum(['app', 'bootloader-first', 'merged', 'build-directory']),
         partition: z
           .string()
           .optional()
@@ -56,6 +56,25 @@ export const manifestSchema = z
           .describe("What the app's banner says."),
         idfVersion: z.string().describe('ESP-IDF that built the app.'),
         bootloaderRollback: z.enum(['enabled', 'disabled', 'unknown']).optional(),
+      }),
+      z.strictObject({
+        kind: z.literal('micropython').describe('Compiled from source, with the OTA module.'),
+        version: z.string().describe('What MicroPython says of itself, such as v1.28.0.'),
+        commit: z.string().optional().describe("Commit of MicroPython's sources."),
+        dirty: z.boolean().describe('The sources had changes that no commit holds.'),
+        board: z.string().describe('MICROPY_BOARD.'),
+        idfVersion: z.string().describe('ESP-IDF that it was compiled with.'),
+        container: z
+          .string()
+          .optional()
+          .describe('Container image, with digest, that held ESP-IDF.'),
+        otaExtended: z
+          .boolean()
+          .describe('esp32.Partition has ota_begin, ota_write and the others of that kind.'),
+        verification: z
+          .enum(['none', 'on-update', 'secure-boot'])
+          .describe('Who checks signatures on the device.'),
+        bootloaderRollback: z.enum(['enabled', 'disabled', 'unknown']),
       }),
       z.strictObject({
         kind: z.literal('drill').describe('The built-in rollback drill, which is meant to fail.'),

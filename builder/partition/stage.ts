@@ -80,11 +80,8 @@ function warnOfMissingFilesystem(
   flashSize: number,
 ): void {
   if (source.kind === 'drill') return;
-  const warnings = filesystemWarning(
-    plan.layout.partitions,
-    source.micropython?.version,
-    flashSize,
-  );
+  const version = source.kind === 'micropython' ? source.version : source.micropython?.version;
+  const warnings = filesystemWarning(plan.layout.partitions, version, flashSize);
   for (const { code, message } of warnings) context.warn(code, message);
 }
 

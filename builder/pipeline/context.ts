@@ -3,6 +3,14 @@ import { InterruptedError } from '../errors/families.ts';
 /** Something that does not stop a release but that its users must know: printed, and carried by the manifest. */
 export type Warning = { readonly code: string; readonly message: string };
 
+/** How far a long step is. */
+export type Progress = {
+  readonly done: number;
+  readonly total: number;
+  /** What is being done right now. */
+  readonly step: string;
+};
+
 /** What a run tells whoever renders it. Stages never print. */
 export type RunEvent =
   | { readonly kind: 'stage-started'; readonly key: string; readonly title: string }
@@ -19,6 +27,7 @@ export type RunEvent =
       readonly reason: string;
     }
   | { readonly kind: 'note'; readonly message: string }
+  | ({ readonly kind: 'progress' } & Progress)
   | ({ readonly kind: 'warning' } & Warning);
 
 export type ContextOptions = {
@@ -47,6 +56,10 @@ export class Context {
 
   note(message: string): void {
     this.emit({ kind: 'note', message });
+  }
+
+  progress(progress: Progress): void {
+    this.emit({ kind: 'progress', ...progress });
   }
 
   warn(code: string, message: string): void {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { ToolchainChoice } from '../toolchain/choose-toolchain.ts';
 import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
@@ -13,16 +14,29 @@ import { isContinuousIntegration } from './continuous-integration.ts';
 import { readLayout } from './read-layout.ts';
 import { resolveSource } from './resolve-source.ts';
 import { sourceDate } from './source-date.ts';
-import type { Plan } from './plan.ts';
+import type { Sources } from './micropython-source.ts';
+import type { FileSource, MicroPythonSource, Plan } from './plan.ts';
+import { profileRequest } from './profile-request.ts';
+
+/** What planning needs of the world: it may fetch sources or pull a container, and both take a while. */
+export type PlanHost = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly note: (message: string) => void;
+};
 
 /** What the command line adds to, or says instead of, the profile. */
 export type PlanRequest = {
   readonly projectDirectory: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly host: PlanHost;
   readonly board: string | undefined;
   readonly variant: string | undefined;
   readonly profile: string | undefined;
+  /** What to repackage; undefined compiles MicroPython. */
   readonly firmware: string | undefined;
+  /** A MicroPython source tree instead of the version that the profile pins. */
+  readonly micropython: string | undefined;
+  readonly toolchain: ToolchainChoice;
   readonly layout: string | undefined;
   readonly flashSize: string | undefined;
   readonly appVersion: string | undefined;
@@ -47,23 +61,22 @@ export async function makePlan(
   request: PlanRequest,
   versionInFirmware: VersionReader,
 ): Promise<Plan> {
-  const loaded = await loadProfile({
-    projectDirectory: request.projectDirectory,
-    board: request.board,
-    file:
-      request.profile === undefined
-        ? undefined
-        : resolve(request.projectDirectory, request.profile),
-  });
-  const { profile, chip, file } = loaded;
   const variant = checkVariant(request.variant);
+  const { loaded, sources } = await loadBoard(request);
+  const { profile, chip, file } = loaded;
   const secureVersion = checkSecureVersion(request.secureVersion ?? profile.secureVersion, chip);
-  const source = await resolveSource({ ...request, chip });
+  const { projectDirectory, firmware: named } = request;
+  const firmware =
+    named === undefined
+      ? undefined
+      : await resolveSource({ projectDirectory, firmware: named, chip });
   const version = checkVersion(
     request.appVersion ??
       profile.version ??
       (await versionFromGit(request.projectDirectory)) ??
-      (await versionFromSource(request, source, versionInFirmware)) ??
+      (firmware === undefined
+        ? sources?.checkout.described.replace(/^v/, '')
+        : await versionFromSource(request, firmware, versionInFirmware)) ??
       noVersion(),
   );
   const layout = await readLayout({
@@ -71,7 +84,7 @@ export async function makePlan(
     name: request.layout ?? profile.partitions.layout,
     tableOffset: profile.partitions.tableOffset,
     chip,
-    environment: request.environment,
+    environment: request.host.environment,
   });
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({
@@ -82,14 +95,37 @@ export async function makePlan(
     version,
     projectName: request.projectName ?? profile.projectName,
     secureVersion,
-    createdAt: sourceDate(request.environment).toISOString().replace('.000Z', 'Z'),
-    source,
+    createdAt: sourceDate(request.host.environment).toISOString().replace('.000Z', 'Z'),
+    source: firmware ?? (await describeBuild(request, loaded, sources, layout)),
     flash: { size: request.flashSize ?? profile.flash.size },
     partitionTableOffset: profile.partitions.tableOffset,
     layout,
     signing: request.sign ? signingOf(request, loaded, chip, file) : null,
     stem,
   });
+}
+
+type Loaded = { readonly loaded: LoadedProfile; readonly sources: Sources | undefined };
+
+/** The profile; and for a build from source, which may do without one, where it builds from. */
+async function loadBoard(request: PlanRequest): Promise<Loaded> {
+  if (request.firmware === undefined) {
+    const { loadSourceBoard } = await import('./source-board.ts');
+    return loadSourceBoard(request);
+  }
+  return { loaded: await loadProfile(profileRequest(request)), sources: undefined };
+}
+
+async function describeBuild(
+  request: PlanRequest,
+  { profile }: LoadedProfile,
+  sources: Sources | undefined,
+  { partitions }: Plan['layout'],
+): Promise<MicroPythonSource> {
+  if (sources === undefined) throw new Error('a plan without firmware and without sources');
+  const { describeSources } = await import('./micropython-source.ts');
+  const slots = partitions.filter(({ type, subtype }) => type === 0 && subtype >= 0x10);
+  return describeSources(request, sources, profile, Math.min(...slots.map(({ size }) => size)));
 }
 
 function signingOf(
@@ -124,7 +160,7 @@ function signingOf(
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */
 function defaultKeys(request: PlanRequest): string[] {
-  if (!isContinuousIntegration(request.environment)) return ['dev'];
+  if (!isContinuousIntegration(request.host.environment)) return ['dev'];
   throw new SigningError('KEY_MISSING', 'signing was asked for in CI, but no key was named', {
     hint: 'Name one with --key FILE or --key env:NAME, or in the profile; --key dev signs with a development key on purpose.',
   });
@@ -138,7 +174,7 @@ async function versionFromGit(projectDirectory: string): Promise<string | undefi
 
 async function versionFromSource(
   { projectDirectory }: PlanRequest,
-  { kind, file }: Plan['source'],
+  { kind, file }: FileSource,
   versionInFirmware: VersionReader,
 ): Promise<string | undefined> {
   if (kind === 'drill') return DRILL_VERSION;

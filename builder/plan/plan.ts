@@ -2,6 +2,57 @@ import { byteCount, z } from '../schema/schema.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** `prebuilt`: a finished image. `drill`: the built-in rollback drill, an ELF file of ours. */
+const fileSource = <Kind extends 'prebuilt' | 'drill'>(kind: Kind) =>
+  z.strictObject({
+    kind: z.literal(kind),
+    /** As the user named it, or where the drill was found. */
+    file: z.string(),
+    size: z.number().int().positive(),
+    sha256: sha256Hex,
+  });
+
+/** MicroPython's esp32 port, to be compiled. */
+const micropythonSource = z.strictObject({
+  kind: z.literal('micropython'),
+  /** The source tree: as the user named it, or in the cache. */
+  directory: z.string(),
+  /** `v1.28.0`. */
+  version: z.string(),
+  /** What MicroPython will say of itself (MICROPY_GIT_TAG). */
+  described: z.string(),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{40,64}$/)
+    .optional(),
+  dirty: z.boolean(),
+  /** Of the sources as planned: another one means that they changed since. */
+  fingerprint: sha256Hex,
+  /** What the firmware gives as its build time (SOURCE_DATE_EPOCH of the compiler). */
+  builtAt: z.iso.datetime(),
+  /** MICROPY_BOARD and MICROPY_BOARD_DIR. */
+  board: z.string(),
+  boardDirectory: z.string().optional(),
+  /** Manifest of the Python files that the board freezes. */
+  boardManifest: z.string(),
+  /** `v5.5.1`. */
+  idfVersion: z.string(),
+  toolchain: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('local') }),
+    z.strictObject({ kind: z.literal('container'), image: z.string() }),
+  ]),
+  /** MICROPY_PY_ESP32_PARTITION_OTA_EXTENDED. */
+  otaExtended: z.boolean(),
+  /** `size` adds -Os; `board` leaves what the board says. */
+  optimization: z.enum(['size', 'board']),
+  /** Who checks signatures on the device: nobody, the running app before it takes an update, or hardware Secure Boot. */
+  verification: z.enum(['none', 'on-update', 'secure-boot']),
+  userModules: z.array(z.string()),
+  frozenManifest: z.string().optional(),
+  /** The project's own sdkconfig lines. */
+  sdkconfig: z.array(z.strictObject({ file: z.string(), text: z.string() })),
+});
+
 /**
  * Everything that decides what a release is, resolved: no later step looks at flags, profiles or git again.
  * Versioned JSON, so that one CI job can make it and another can carry it out.
@@ -16,14 +67,11 @@ export const planSchema = z.strictObject({
   secureVersion: z.number().int().nonnegative(),
   /** ISO 8601 in UTC, whole seconds: SOURCE_DATE_EPOCH, or the time of planning. */
   createdAt: z.iso.datetime(),
-  source: z.strictObject({
-    /** `prebuilt`: a finished image. `drill`: the built-in rollback drill, an ELF file of ours. */
-    kind: z.enum(['prebuilt', 'drill']),
-    /** As the user named it, or where the drill was found. */
-    file: z.string(),
-    size: z.number().int().positive(),
-    sha256: sha256Hex,
-  }),
+  source: z.discriminatedUnion('kind', [
+    fileSource('prebuilt'),
+    fileSource('drill'),
+    micropythonSource,
+  ]),
   flash: z.strictObject({
     /** A size to write into the bootloader header, or `keep` for the one that is there. */
     size: z.string(),
@@ -61,3 +109,12 @@ export const planSchema = z.strictObject({
 
 /** A resolved, frozen plan of one release. */
 export type Plan = Readonly<z.infer<typeof planSchema>>;
+
+/** A source of firmware that is compiled. */
+export type MicroPythonSource = Extract<Plan['source'], { kind: 'micropython' }>;
+
+/** A source of firmware that is one finished file. */
+export type FileSource = Exclude<Plan['source'], MicroPythonSource>;
+
+/** The plan of a release that is made of one finished file. */
+export type FilePlan = Omit<Plan, 'source'> & { readonly source: FileSource };

@@ -4,37 +4,26 @@ import { ProfileError } from '../errors/families.ts';
 import { findInProject } from '../files/project-lookup.ts';
 import { hashInput } from '../files/read-input.ts';
 import { shortPath } from '../profile/load-profile.ts';
-import type { Plan } from './plan.ts';
+import type { FileSource } from './plan.ts';
 
 /** What `--firmware` says for the built-in rollback drill; a file of that name is `./drill`. */
 const DRILL = 'drill';
 
 export type SourceRequest = {
   readonly projectDirectory: string;
-  readonly firmware: string | undefined;
+  readonly firmware: string;
   readonly chip: Chip;
 };
 
 /** Where the app comes from, pinned by its SHA-256. Throws ProfileError or UsageError when there is nothing to take. */
-export async function resolveSource(request: SourceRequest): Promise<Plan['source']> {
+export async function resolveSource(request: SourceRequest): Promise<FileSource> {
   const { projectDirectory, firmware } = request;
-  const path = firmware === DRILL ? await findDrill(request) : firmwarePath(request);
+  const path = firmware === DRILL ? await findDrill(request) : resolve(projectDirectory, firmware);
   return {
     kind: firmware === DRILL ? 'drill' : 'prebuilt',
     file: shortPath(projectDirectory, path),
     ...(await hashInput(path, 'a firmware image')),
   };
-}
-
-function firmwarePath({ firmware, projectDirectory }: SourceRequest): string {
-  if (firmware !== undefined) return resolve(projectDirectory, firmware);
-  throw new ProfileError(
-    'NOT_AVAILABLE',
-    'this version of ota-build does not compile MicroPython yet',
-    {
-      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin), or --firmware drill.',
-    },
-  );
 }
 
 async function findDrill({ projectDirectory, chip }: SourceRequest): Promise<string> {

@@ -15,6 +15,9 @@ export type LoadedProfile = {
   readonly file: string;
 };
 
+/** A board's name can be a file's name; any other is refused where profiles are looked up. */
+const PLAIN_NAME = /^[A-Za-z0-9_]{1,64}$/;
+
 const PROFILE_LIMIT = 64 * 1024;
 
 export type ProfileRequest = {
@@ -70,7 +73,7 @@ async function findProfile(projectDirectory: string, board: string | undefined):
       hint: `Use --board with one of ${(await listInProject(projectDirectory, 'profiles', '.yaml')).join(', ')}.`,
     });
   }
-  const isPlainName = /^[A-Za-z0-9_]{1,64}$/.test(board);
+  const isPlainName = PLAIN_NAME.test(board);
   const found = isPlainName
     ? await findInProject(projectDirectory, 'profiles', `${board}.yaml`)
     : undefined;
@@ -87,8 +90,14 @@ async function findProfile(projectDirectory: string, board: string | undefined):
 }
 
 function nearest(board: string, known: readonly string[]): string {
+  const near = nearestNames(board, known);
+  return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+}
+
+/** At most three of the known boards whose names are like `board`, the likest first. */
+export function nearestNames(board: string, known: readonly string[]): readonly string[] {
   const wanted = board.toUpperCase().replaceAll('-', '_');
-  const near = known
+  return known
     .map((name) => ({
       name,
       edits: Math.min(distance(wanted, name), distance(`ESP32_GENERIC_${wanted}`, name)),
@@ -97,7 +106,12 @@ function nearest(board: string, known: readonly string[]): string {
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 3)
     .map(({ name }) => name);
-  return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+}
+
+/** True when `profiles/BOARD.yaml` is there, in the project or in our package. */
+export async function hasProfile(projectDirectory: string, board: string): Promise<boolean> {
+  if (!PLAIN_NAME.test(board)) return true;
+  return (await findInProject(projectDirectory, 'profiles', `${board}.yaml`)) !== undefined;
 }
 
 /** Paths inside the project are shown relative to it: shorter, and the same on every machine. */

@@ -12,13 +12,17 @@ export const stampStage: Stage<Compiled, Stamped> = {
   key: 'stamp',
   title: 'stamping the app description',
   run: (context, compiled) => {
-    const { version, projectName, secureVersion, createdAt } = compiled.plan;
-    const app = stampApp(compiled.app, {
-      version,
-      projectName,
-      secureVersion,
-      builtAt: new Date(createdAt),
-    });
+    const { version, projectName, secureVersion, createdAt, source } = compiled.plan;
+    // What we compile says who it is from the compiler on, and its ELF file with it.
+    const app =
+      source.kind === 'micropython'
+        ? compiled.app
+        : stampApp(compiled.app, {
+            version,
+            projectName,
+            secureVersion,
+            builtAt: new Date(createdAt),
+          });
     const description = parseAppDescription(
       app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
       APP_DESC_OFFSET,

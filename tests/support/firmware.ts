@@ -13,6 +13,9 @@ export type FirmwareOptions = {
   readonly flashSizeCode?: number;
   readonly tableOffset?: number;
   readonly mmuPageSizeLog2?: number;
+  /** In the description; MicroPython's releases leave both empty. */
+  readonly appVersion?: string;
+  readonly projectName?: string;
 };
 
 const MOST_IN_RAM = 0x10000;
@@ -69,10 +72,17 @@ export function makeApp(options: FirmwareOptions): Buffer {
 }
 
 /** esp_app_desc_t as MicroPython's releases have it: no version, no project name. */
-function describe({ secureVersion = 0, mmuPageSizeLog2 = 0 }: FirmwareOptions): Buffer {
+function describe({
+  secureVersion = 0,
+  mmuPageSizeLog2 = 0,
+  appVersion = '',
+  projectName = '',
+}: FirmwareOptions): Buffer {
   const bytes = Buffer.alloc(256);
   bytes.writeUInt32LE(0xabcd5432, 0);
   bytes.writeUInt32LE(secureVersion, 4);
+  bytes.write(appVersion.slice(0, 31), 16, 'latin1');
+  bytes.write(projectName.slice(0, 31), 48, 'latin1');
   bytes.write('06:51:35', 80, 'latin1');
   bytes.write('Jun  2 2024', 96, 'latin1');
   bytes.write('v5.0.4', 112, 'latin1');

@@ -1,6 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
 import { Output } from '../output.ts';
+import { renderEvent } from '../render/events.ts';
 import type { CommandHost } from '../program.ts';
 import { planRequest, withPlanOptions } from './plan-options.ts';
 
@@ -13,6 +14,7 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
     .optionsGroup('Writing:')
     .option('--out <dir>', 'directory that the release directory goes into', 'out')
     .option('--force', 'replace a release directory that is there already')
+    .option('--no-cache', 'compile although nothing changed since the last time')
     .option('--dry-run', 'check everything up to signing, in memory, and write nothing')
     .action(async (options) => {
       const { edge } = host;
@@ -20,10 +22,13 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
       const { buildRelease } = await import('../build-release.ts');
       const { renderBuild, renderDryRun } = await import('../render/build.ts');
       const built = await buildRelease({
-        request: planRequest(options, edge),
+        request: planRequest(options, edge, (message) => {
+          renderEvent({ kind: 'note', message }, output);
+        }),
         output,
         signal: edge.signal,
         target: { directory: resolve(edge.directory, options.out), force: options.force === true },
+        useCache: options.cache,
         dryRun: options.dryRun === true,
       });
       const { warnings } = built;

@@ -8,6 +8,7 @@ import type { PlanRequest } from '../../plan/make-plan.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 
 const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
+const TOOLCHAINS = ['auto', 'local', 'container'] as const;
 const FLASH_SIZES = ['keep', '1MB', '2MB', '4MB', '8MB', '16MB', '32MB', '64MB', '128MB'] as const;
 
 /** Options of every command: how results and progress are shown. */
@@ -34,7 +35,19 @@ export function withPlanOptions(command: Command) {
       .option('--profile <file>', 'profile file instead of the one found by board name')
       .option(
         '--firmware <file>',
-        'MicroPython .bin as released, merged image or .app-bin to repackage',
+        'repackage instead of compiling: MicroPython .bin as released, merged image, .app-bin, or drill',
+      )
+      .option(
+        '--micropython <dir>',
+        'MicroPython source tree to compile (default: the version in the profile, fetched by git)',
+      )
+      .addOption(
+        new Option(
+          '--toolchain <kind>',
+          'ESP-IDF to compile with: of this machine, or in docker or podman',
+        )
+          .choices(TOOLCHAINS)
+          .default('auto'),
       )
       .option(
         '--layout <name|csv>',
@@ -74,15 +87,21 @@ export function withPlanOptions(command: Command) {
 export type PlanOptions = ReturnType<ReturnType<typeof withPlanOptions>['opts']>;
 
 /** What the options ask the planner for. `--key` alone asks for signing too. */
-export function planRequest(options: PlanOptions, edge: ProcessEdge): PlanRequest {
+export function planRequest(
+  options: PlanOptions,
+  edge: ProcessEdge,
+  note: (message: string) => void,
+): PlanRequest {
   const keys = options.key ?? [];
   return {
     projectDirectory: edge.directory,
-    environment: edge.environment,
+    host: { environment: edge.environment, signal: edge.signal, note },
     board: options.board,
     variant: options.variant,
     profile: options.profile,
     firmware: options.firmware,
+    micropython: options.micropython,
+    toolchain: options.toolchain,
     layout: options.layout,
     flashSize: options.flashSize,
     appVersion: options.appVersion,

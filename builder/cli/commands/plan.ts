@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Output } from '../output.ts';
+import { renderEvent } from '../render/events.ts';
 import type { CommandHost } from '../program.ts';
 import { planRequest, withPlanOptions } from './plan-options.ts';
 
@@ -15,7 +16,9 @@ export function addPlanCommand(program: Command, host: CommandHost): void {
       const { renderPlan } = await import('../render/plan.ts');
       const { edge } = host;
       const plan = await planRelease({
-        request: planRequest(options, edge),
+        request: planRequest(options, edge, (message) => {
+          renderEvent({ kind: 'note', message }, output);
+        }),
         output,
         signal: edge.signal,
       });

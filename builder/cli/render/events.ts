@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../pipeline/context.ts';
 import type { Output } from '../output.ts';
+import { renderProgress } from './progress.ts';
 import { printable } from './printable.ts';
 
 /** Shows a run's events as lines on stderr: a stage when it is done, notes and warnings below it as they come. */
@@ -16,6 +17,9 @@ export function renderEvent(event: RunEvent, output: Output): void {
       return;
     case 'stage-skipped':
       output.progress(`${colours.dim('-')} ${event.title}: skipped (${event.reason})`);
+      return;
+    case 'progress':
+      renderProgress(event, output);
       return;
     case 'note':
       output.progress(`  ${printable(event.message)}`);

@@ -53,7 +53,9 @@ function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
     ],
     ['created', createdAt],
     ['made from', describeSource(source)],
-    ['  SHA-256', source.sha256],
+    source.kind === 'micropython'
+      ? ['  commit', source.commit === undefined ? 'none: not from git' : shown(source.commit)]
+      : ['  SHA-256', source.sha256],
     ['flash', `${shown(flash.mode)}, ${shown(flash.freq)}, ${shown(flash.size)}`],
   ];
 }
@@ -61,6 +63,11 @@ function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
 function describeSource(source: Manifest['source']): string {
   if (source.kind === 'drill')
     return `the built-in rollback drill (${shown(source.file)}): meant to fail`;
+  if (source.kind === 'micropython') {
+    const dirty = source.dirty ? ', with local changes' : '';
+    const container = source.container === undefined ? '' : ` (${shown(source.container)})`;
+    return `MicroPython ${shown(source.version)}${dirty}, board ${shown(source.board)}, ESP-IDF ${shown(source.idfVersion)}${container}`;
+  }
   const { file, micropython, idfVersion, partition, bootloaderRollback } = source;
   const what = micropython === undefined ? '' : `: MicroPython ${shown(micropython.version)}`;
   const where = partition === undefined ? '' : `, app from '${shown(partition)}'`;

@@ -15,7 +15,7 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
       `${plan.version}, project ${plan.projectName}, secure_version ${plan.secureVersion}`,
     ],
     ['created', plan.createdAt],
-    ['firmware', `${plan.source.file} (${plan.source.size} bytes, sha256 ${plan.source.sha256})`],
+    ...describeSource(plan),
     ['flash size', plan.flash.size === 'keep' ? "as in the bootloader's header" : plan.flash.size],
     [
       'layout',
@@ -29,6 +29,38 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
   ];
   return rows.map(([label, value]) => `${colours.bold(label.padEnd(11))}${value}`).join('\n');
 }
+
+function describeSource({ source }: Plan): [string, string][] {
+  if (source.kind !== 'micropython')
+    return [['firmware', `${source.file} (${source.size} bytes, sha256 ${source.sha256})`]];
+  const { toolchain, userModules, sdkconfig, frozenManifest } = source;
+  const extended = source.otaExtended ? 'with' : 'without';
+  return [
+    ['firmware', `MicroPython ${source.described} in ${source.directory}, board ${source.board}`],
+    ['', `${source.commit ?? 'no git commit'}${source.dirty ? ', with local changes' : ''}`],
+    [
+      'ESP-IDF',
+      `${source.idfVersion}, ${toolchain.kind === 'local' ? 'of this machine' : toolchain.image}`,
+    ],
+    [
+      'build',
+      `optimised for ${source.optimization === 'size' ? 'size' : 'what the board says'}, built at ${source.builtAt}`,
+    ],
+    [
+      '',
+      `esp32.Partition ${extended} ota_begin, ota_write and the like; signatures checked: ${VERIFIED[source.verification]}`,
+    ],
+    ...userModules.map((file): [string, string] => ['', `C module ${file}`]),
+    ...sdkconfig.map(({ file }): [string, string] => ['', `sdkconfig ${file}`]),
+    ...(frozenManifest === undefined ? [] : [['', `frozen ${frozenManifest}`] as [string, string]]),
+  ];
+}
+
+const VERIFIED = {
+  none: 'never',
+  'on-update': 'by the running app, before it takes an update',
+  'secure-boot': 'by hardware Secure Boot',
+} as const;
 
 function describeSigning({ signing }: Plan): string {
   if (signing === null) return 'none';

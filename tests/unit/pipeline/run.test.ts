@@ -115,7 +115,7 @@ describe('a line of stages', () => {
 });
 
 test('a release is made in this order', () => {
-  const { stages } = releaseLine({ directory: 'out', force: false });
+  const { stages } = releaseLine({ directory: 'out', force: false }, { useCache: true });
   expect(stages.map(({ key }) => key)).toEqual([
     'compile',
     'stamp',

@@ -3,13 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  FormatError,
-  LayoutError,
-  ProfileError,
-  SigningError,
-  UsageError,
-} from '../../../builder/errors/families.ts';
+import { FormatError, LayoutError, ProfileError, SigningError, ToolchainError, UsageError } from '../../../builder/errors/families.ts';
 import { versionInFirmware } from '../../../builder/compile/version-in-firmware.ts';
 import { esp32 } from '../../../builder/chip/esp32.ts';
 import { makePlan, type PlanRequest } from '../../../builder/plan/make-plan.ts';
@@ -39,17 +33,26 @@ ota_1,app,ota_1,,1M
 
 type Files = Readonly<Record<string, string | Buffer>>;
 
+type Changes = Partial<PlanRequest> & {
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
 /** Plans for a project with these files; the firmware is app.bin. */
-async function plan(changes: Partial<PlanRequest> = {}, files: Files = {}) {
+async function plan(
+  { environment = { SOURCE_DATE_EPOCH: '1717311095' }, ...changes }: Changes = {},
+  files: Files = {},
+) {
   const projectDirectory = await tempProject({ 'app.bin': APP, ...files });
   return makePlan(
     {
       projectDirectory,
-      environment: { SOURCE_DATE_EPOCH: '1717311095' },
+      host: { environment, signal: new AbortController().signal, note: () => undefined },
       board: 'ESP32_GENERIC',
       variant: undefined,
       profile: undefined,
       firmware: 'app.bin',
+      micropython: undefined,
+      toolchain: 'auto',
       layout: undefined,
       flashSize: undefined,
       appVersion: '1.2.3',
@@ -174,7 +177,7 @@ describe('a plan', () => {
     expect(made.board).toBe('MINE');
     const elsewhere = await tempProject({ 'f.bin': APP });
     const path = join(elsewhere, 'f.bin');
-    expect((await plan({ firmware: path })).source.file).toBe(path);
+    expect((await plan({ firmware: path })).source).toMatchObject({ file: path });
   });
 
   test('takes a layout from a CSV file of any name', async () => {
@@ -217,9 +220,12 @@ describe('the version of a plan comes from', () => {
 });
 
 describe('a plan is refused', () => {
-  test('without firmware', async () => {
-    const error = await thrownBy(ProfileError, () => plan({ firmware: undefined }));
-    expect(error.code).toBe('NOT_AVAILABLE');
+  test('without firmware, where there is nothing to compile it with', async () => {
+    const error = await thrownBy(ToolchainError, () =>
+      plan({ firmware: undefined, environment: { PATH: '/nonexistent' } }),
+    );
+    expect(error.code).toBe('IDF_MISSING');
+    expect(error.exit).toBe(4);
     expect(error.hint).toContain('--firmware');
   });
 

@@ -40,7 +40,7 @@ describe('a profile', () => {
     const { profile, chip, file } = await load(root, 'MINE');
     expect(file).toBe(join('profiles', 'MINE.yaml'));
     expect(chip.name).toBe('esp32c3');
-    expect(profile).toEqual({
+    expect(profile).toMatchObject({
       schema: 1,
       board: 'MINE',
       chip: 'esp32c3',

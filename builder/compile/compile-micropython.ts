@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { CompileError } from '../errors/families.ts';
+import { cacheDirectory } from '../files/cache-directory.ts';
+import { findProgram } from '../files/find-program.ts';
+import { packageDirectory } from '../files/package-directory.ts';
+import { hashInput, readInput } from '../files/read-input.ts';
+import { openCheckout, type Checkout } from '../micropython/checkout.ts';
+import { copyWorkTree } from '../micropython/work-tree.ts';
+import type { Context } from '../pipeline/context.ts';
+import { openToolchain } from '../toolchain/open-toolchain.ts';
+import type { Toolchain } from '../toolchain/toolchain.ts';
+import { buildCache, cacheKey, type BuildCache } from './build-cache.ts';
+import { requireSameSources, writeBuildInputs, type BuildInputs } from './build-inputs.ts';
+import { runIdf } from './run-idf.ts';
+import { fragmentsFor, requireOptions, type MicroPythonPlan } from './sdkconfig.ts';
+import { createWorkDirectory } from './work-directory.ts';
+
+/** Files of a finished build that a release is made from; the rest are some thousand objects. */
+const RESULTS = [
+  'flasher_args.json',
+  'project_description.json',
+  'sdkconfig',
+  'micropython.bin',
+  'micropython.elf',
+  'micropython.map',
+  'bootloader/bootloader.bin',
+  'partition_table/partition-table.bin',
+] as const;
+
+export type CompileOptions = {
+  /** False compiles although nothing changed; the result is kept all the same. */
+  readonly useCache: boolean;
+};
+
+/** A finished ESP-IDF build directory, or as much of one as a release needs. */
+export type FinishedBuild = { readonly directory: string; readonly fromCache: boolean };
+
+/**
+ * Compiles MicroPython with the OTA module for a plan: copies the sources, builds aside, keeps the result in the cache.
+ * Nothing is compiled when plan, sources, toolchain and our own firmware files are as they were for an earlier build.
+ * Throws ToolchainError, CompileError or LayoutError; a build that fails leaves only its log.
+ */
+export async function compileMicroPython(
+  context: Context,
+  plan: MicroPythonPlan,
+  { useCache }: CompileOptions,
+): Promise<FinishedBuild> {
+  const { environment, projectDirectory, signal } = context;
+  const checkout = await openCheckout(resolve(projectDirectory, plan.source.directory));
+  requireSameSources(plan.source.fingerprint, checkout.fingerprint, plan.source.directory);
+  const toolchain = await openToolchain(plan.source, {
+    environment,
+    signal,
+    note: (message) => {
+      context.note(message);
+    },
+  });
+  context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
+  const root = cacheDirectory(environment);
+  const cache = buildCache(root);
+  const key = await keyOf(plan, toolchain);
+  if (useCache && key !== undefined) {
+    const directory = await cache.find(key);
+    if (directory !== undefined) {
+      context.note('nothing changed since an earlier build: its result is taken from the cache');
+      return { directory, fromCache: true };
+    }
+  }
+  return build({ context, plan, checkout, toolchain, root, cache, key });
+}
+
+type Build = {
+  readonly context: Context;
+  readonly plan: MicroPythonPlan;
+  readonly checkout: Checkout;
+  readonly toolchain: Toolchain;
+  readonly root: string;
+  readonly cache: BuildCache;
+  readonly key: string | undefined;
+};
+
+async function build(request: Build): Promise<FinishedBuild> {
+  const { context, plan, checkout, toolchain, root, cache, key } = request;
+  const work = await createWorkDirectory(
+    root,
+    [checkout.directory, plan.board, plan.variant ?? ''].join('\n'),
+  );
+  try {
+    const tree = join(work.path, 'micropython');
+    await copyWorkTree(checkout.directory, tree, {
+      withHostTools: toolchain.kind === 'local',
+      throwIfInterrupted: () => {
+        context.throwIfInterrupted();
+      },
+    });
+    const inputs = await writeBuildInputs(plan, {
+      tree,
+      inputs: join(work.path, 'inputs'),
+      projectDirectory: context.projectDirectory,
+      boardManifest: inTree(plan.source.boardManifest, checkout.directory, tree),
+    });
+    const directory = join(work.path, 'build');
+    await runIdf(context, {
+      toolchain,
+      build: directory,
+      tree: { copy: tree, original: checkout.directory },
+      logFile: join(root, 'logs', `${plan.stem}.log`),
+      request: {
+        program: 'idf.py',
+        args: ['-B', directory, ...inputs.definitions.flatMap((each) => ['-D', each]), 'build'],
+        directory: join(tree, 'ports', 'esp32'),
+        environment: await buildEnvironment(request, work.path),
+        reads: readPlaces(request),
+        writes: [work.path],
+      },
+    });
+    await checkOutcome(directory, inputs, plan.chip);
+    // Without a key of its own a build is kept under one that nothing asks for again: the release still reads it.
+    const kept = await cache.keep(
+      key ?? cacheKey({ once: work.path, at: Date.now() }),
+      directory,
+      RESULTS,
+    );
+    return { directory: kept, fromCache: false };
+  } finally {
+    await work.remove();
+  }
+}
+
+async function checkOutcome(directory: string, inputs: BuildInputs, chip: string): Promise<void> {
+  for (const file of RESULTS) {
+    await hashInput(join(directory, file), 'a file of the finished build').catch(
+      (error: unknown) => {
+        throw new CompileError('BUILD_INCOMPLETE', `idf.py ended well, but made no ${file}`, {
+          where: { file: join(directory, file) },
+          cause: error,
+        });
+      },
+    );
+  }
+  const sdkconfig = await readInput(join(directory, 'sdkconfig'), 'an sdkconfig', 4 * 1024 * 1024);
+  requireOptions(sdkconfig.toString(), inputs.sdkconfig, chip);
+}
+
+/** Directories outside of the work directory that the build reads. */
+function readPlaces({ plan, context }: Build): readonly string[] {
+  const { boardDirectory: own, userModules, frozenManifest } = plan.source;
+  const files = [...userModules, ...(frozenManifest === undefined ? [] : [frozenManifest])];
+  return [
+    ...new Set([
+      join(packageDirectory(), 'firmware'),
+      ...(own === undefined ? [] : [resolve(context.projectDirectory, own)]),
+      // A module may read what lies beside it.
+      ...(files.length > 0 ? [context.projectDirectory] : []),
+    ]),
+  ];
+}
+
+/** What the compiler is told beside its arguments; the same plan is told the same. */
+async function buildEnvironment(
+  { context, plan, toolchain }: Build,
+  work: string,
+): Promise<Record<string, string>> {
+  const { source } = plan;
+  const hasCcache =
+    toolchain.kind === 'local' && (await findProgram('ccache', context.environment)) !== undefined;
+  return {
+    SOURCE_DATE_EPOCH: String(Date.parse(source.builtAt) / 1000),
+    MICROPY_GIT_TAG: source.described,
+    MICROPY_GIT_HASH: source.commit?.slice(0, 10) ?? '<no hash>',
+    // The tree has no git of its own, in which this would look for changes.
+    MICROPY_MAINTAINER_BUILD: '0',
+    ...(hasCcache
+      ? { IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: work, CCACHE_NOHASHDIR: 'true' }
+      : {}),
+  };
+}
+
+/** The path in the copy that belongs to a path in the original. */
+function inTree(path: string, original: string, copy: string): string {
+  const inside = relative(original, path);
+  return inside.startsWith('..') ? path : join(copy, inside);
+}
+
+/**
+ * The key of all that goes into a build; undefined for one that also reads files that we do not know of: C modules and
+ * manifests of the project may take in anything.
+ */
+async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<string | undefined> {
+  const { source, signing, board, variant, chip, version, projectName, secureVersion } = plan;
+  if (source.userModules.length > 0 || source.frozenManifest !== undefined) return undefined;
+  if (source.boardDirectory !== undefined) return undefined;
+  // Where the sources lie does not get into the firmware.
+  const { directory: _directory, boardManifest: _manifest, ...sources } = source;
+  return cacheKey({
+    ...{ board, variant, chip, version, projectName, secureVersion, sources },
+    layout: plan.layout.partitions,
+    tableOffset: plan.partitionTableOffset,
+    flash: plan.flash,
+    scheme: signing?.scheme,
+    fragments: fragmentsFor(plan),
+    toolchain: toolchain.identity,
+    firmware: await hashFirmware(),
+  });
+}
+
+/** Everything of ours that the build reads. */
+async function hashFirmware(): Promise<string> {
+  const root = join(packageDirectory(), 'firmware');
+  const hash = createHash('sha256');
+  for (const folder of ['ota', 'modules', 'sdkconfig']) {
+    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+      .sort();
+    for (const file of files) {
+      const { sha256 } = await hashInput(join(root, file), 'a firmware source');
+      hash.update(`${file}\0${sha256}\0`);
+    }
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { ToolchainError } from '../errors/families.ts';
+import { findProgram } from '../files/find-program.ts';
+import { readInput } from '../files/read-input.ts';
+import { runTool } from '../process/run-tool.ts';
+import { idfTag, parseIdfTag, parseVersionCmake, type IdfVersion } from './idf-version.ts';
+import type { Environment, Toolchain } from './toolchain.ts';
+
+/** An ESP-IDF on this machine and the environment that its programs run in. */
+export type LocalIdf = {
+  readonly path: string;
+  readonly version: IdfVersion;
+  /** idf.py, as it is started. */
+  readonly idfPy: string;
+  readonly environment: Environment;
+};
+
+const TIMEOUT_MS = 60_000;
+const COMPILERS = ['xtensa-esp32-elf-gcc', 'xtensa-esp-elf-gcc', 'riscv32-esp-elf-gcc'] as const;
+
+/**
+ * The ESP-IDF that IDF_PATH names or, where that is not set, the one whose idf.py is on PATH. Its tools need not be on PATH:
+ * ESP-IDF says itself where they are (`idf_tools.py export`). Undefined when there is none; throws ToolchainError for
+ * one that cannot be used.
+ */
+export async function findLocalIdf(environment: Environment): Promise<LocalIdf | undefined> {
+  const onPath = await findProgram('idf.py', environment);
+  const path = environment['IDF_PATH'] ?? (await idfPathOf(onPath));
+  if (path === undefined || path === '') {
+    if (onPath === undefined) return undefined;
+    throw new ToolchainError('IDF_MISSING', 'idf.py is on PATH, but IDF_PATH is not set', {
+      hint: "Run ESP-IDF's export.sh in this shell: . $HOME/esp/esp-idf/export.sh",
+    });
+  }
+  if (onPath !== undefined) {
+    const active = { ...environment, IDF_PATH: path };
+    return {
+      path,
+      idfPy: onPath,
+      environment: active,
+      version: await readVersion(path, onPath, active),
+    };
+  }
+  const exported = await exportedEnvironment(path, environment);
+  const idfPy = join(path, 'tools', 'idf.py');
+  return { path, idfPy, environment: exported, version: await readVersion(path, idfPy, exported) };
+}
+
+/** ESP-IDF's idf.py lies in its tools/. */
+async function idfPathOf(idfPy: string | undefined): Promise<string | undefined> {
+  if (idfPy === undefined) return undefined;
+  const root = dirname(dirname(await realpath(idfPy)));
+  return (await versionFile(root)) === undefined ? undefined : root;
+}
+
+async function versionFile(path: string): Promise<string | undefined> {
+  return readInput(
+    join(path, 'tools', 'cmake', 'version.cmake'),
+    "ESP-IDF's version",
+    64 * 1024,
+  ).then(
+    (bytes) => bytes.toString(),
+    () => undefined,
+  );
+}
+
+async function readVersion(
+  path: string,
+  idfPy: string,
+  environment: Environment,
+): Promise<IdfVersion> {
+  const text = await versionFile(path);
+  const version = text === undefined ? undefined : parseVersionCmake(text);
+  if (version !== undefined) return version;
+  const { stdout } = await runTool(idfPy, ['--version'], {
+    directory: '/',
+    timeoutMs: TIMEOUT_MS,
+    environment,
+  });
+  const said = parseIdfTag(/v?\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? '');
+  if (said !== undefined) return said;
+  throw new ToolchainError('IDF_MISSING', `${path} is not an ESP-IDF: it says no version`, {
+    where: { file: join(path, 'tools', 'cmake', 'version.cmake') },
+    hint: 'IDF_PATH names the top directory of ESP-IDF, the one with tools/ and components/ in it.',
+  });
+}
+
+/** What export.sh would set, as `idf_tools.py export --format key-value` prints it. */
+async function exportedEnvironment(path: string, environment: Environment): Promise<Environment> {
+  const tools = join(path, 'tools', 'idf_tools.py');
+  const withPath = { ...environment, IDF_PATH: path };
+  const { ok, stdout, stderr } = await runTool(
+    'python3',
+    [tools, 'export', '--format', 'key-value'],
+    { directory: '/', timeoutMs: TIMEOUT_MS, environment: withPath },
+  );
+  if (!ok) {
+    throw new ToolchainError(
+      'IDF_MISSING',
+      `the tools of the ESP-IDF in ${path} cannot be found: ${lastLine(stderr)}`,
+      {
+        where: { file: path },
+        hint: `Run ${join(path, 'install.sh')} once, and . ${join(path, 'export.sh')} in this shell.`,
+      },
+    );
+  }
+  const exported: Record<string, string | undefined> = { ...withPath };
+  for (const [, name = '', value = ''] of stdout.matchAll(/^([A-Z_][A-Z0-9_]*)=(.*)$/gm)) {
+    exported[name] =
+      name === 'PATH' ? value.replace(/[$%]PATH%?/, environment['PATH'] ?? '') : value;
+  }
+  const python = exported['IDF_PYTHON_ENV_PATH'];
+  if (python !== undefined)
+    exported['PATH'] = `${join(python, 'bin')}:${join(path, 'tools')}:${exported['PATH'] ?? ''}`;
+  return exported;
+}
+
+/** A local ESP-IDF as a toolchain. */
+export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
+  return {
+    kind: 'local',
+    idf: idf.version,
+    title: `ESP-IDF ${idfTag(idf.version)} in ${idf.path}`,
+    identity: await identify(idf),
+    facts: { kind: 'local' },
+    invocation: ({ program, args, environment }) => ({
+      program: program === 'idf.py' ? idf.idfPy : program,
+      args,
+      environment: { ...idf.environment, ...environment },
+    }),
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** Version, commit, local changes and the compilers on PATH. */
+async function identify({ path, version, environment }: LocalIdf): Promise<string> {
+  const options = { directory: path, timeoutMs: TIMEOUT_MS, environment };
+  const git = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
+  const [commit, diff, ...compilers] = await Promise.all([
+    runTool('git', [...git, 'rev-parse', 'HEAD'], options),
+    runTool('git', [...git, 'diff', 'HEAD', '--no-ext-diff', '--ignore-submodules=all'], {
+      ...options,
+      outputLimit: 64 * 1024 * 1024,
+    }),
+    ...COMPILERS.map((name) => runTool(name, ['--version'], options)),
+  ]);
+  const parts = [
+    `idf ${idfTag(version)}`,
+    commit.ok ? commit.stdout.trim() : 'no git',
+    createHash('sha256')
+      .update(diff.ok ? diff.stdout : '')
+      .digest('hex'),
+    ...compilers.map(({ ok, stdout }) => (ok ? (stdout.split('\n')[0] ?? '') : '-')),
+  ];
+  return parts.join('\n');
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

@@ -1,0 +1,45 @@
+import type { IdfVersion } from './idf-version.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A program as it has to be started on this machine. */
+export type Invocation = {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly environment: Environment;
+};
+
+export type InvocationRequest = {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly directory: string;
+  /** Added to the environment of the program. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Directories that the program reads, and those that it writes, as absolute paths. */
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+};
+
+/** ESP-IDF with its compilers, wherever it is. */
+export type Toolchain = {
+  readonly kind: 'local' | 'container';
+  readonly idf: IdfVersion;
+  /** What it is, for people: `ESP-IDF v5.5.1 in /opt/esp-idf`. */
+  readonly title: string;
+  /** Equal for toolchains that make the same bytes: a part of the cache's key. */
+  readonly identity: string;
+  readonly facts: ToolchainFacts;
+  /** How `program` of this toolchain is started. */
+  readonly invocation: (request: InvocationRequest) => Invocation;
+  /** Ends what an interrupted invocation left running elsewhere. */
+  readonly stop: () => Promise<void>;
+};
+
+/** What a plan keeps of a toolchain, so that another job takes the same one. */
+export type ToolchainFacts =
+  | { readonly kind: 'local' }
+  | {
+      readonly kind: 'container';
+      /** `espressif/idf@sha256:…`, never a tag. */
+      readonly image: string;
+    };

@@ -1,0 +1,90 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { environmentOf, type Workspace } from './cli.ts';
+
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+const BUNDLE = join(REPOSITORY, 'node_modules', '.cache', 'fake-idf', 'idf.mjs');
+
+/** A MicroPython source tree as far as the build looks at it, with boards for two chips and a variant. */
+export async function makeMicroPython(
+  workspace: Workspace,
+  { directory = 'micropython', version = '1.28.0' } = {},
+): Promise<string> {
+  const [major, minor, micro] = version.split('.');
+  const esp32 = `${directory}/ports/esp32`;
+  const files: Readonly<Record<string, string>> = {
+    [`${directory}/py/mpconfig.h`]: [
+      `#define MICROPY_VERSION_MAJOR ${major ?? ''}`,
+      `#define MICROPY_VERSION_MINOR ${minor ?? ''}`,
+      `#define MICROPY_VERSION_MICRO ${micro ?? ''}`,
+      '#define MICROPY_VERSION_PRERELEASE 0\n',
+    ].join('\n'),
+    [`${directory}/py/gc.c`]: '// nothing\n',
+    [`${directory}/docs/index.rst`]: 'left out of a build\n',
+    [`${directory}/ports/unix/main.c`]: '// left out of a build\n',
+    [`${esp32}/CMakeLists.txt`]: 'project(micropython)\n',
+    [`${esp32}/lockfiles`]: 'as checked out\n',
+    [`${esp32}/boards/manifest.py`]: 'freeze("modules")\n',
+    [`${esp32}/boards/sdkconfig.base`]:
+      'CONFIG_ESPTOOLPY_FLASHSIZE_4MB=y\nCONFIG_APP_EXCLUDE_PROJECT_VER_VAR=y\n',
+    [`${esp32}/boards/ESP32_GENERIC/mpconfigboard.cmake`]:
+      'set(SDKCONFIG_DEFAULTS boards/sdkconfig.base)\n',
+    [`${esp32}/boards/ESP32_GENERIC/mpconfigvariant_OTA.cmake`]: '\n',
+    [`${esp32}/boards/ESP32_GENERIC/board.json`]: '{"mcu": "esp32", "variants": {"OTA": "x"}}\n',
+    [`${esp32}/boards/UM_TINYS3/mpconfigboard.cmake`]:
+      'set(IDF_TARGET esp32s3)\n' +
+      'set(SDKCONFIG_DEFAULTS boards/sdkconfig.base ${MICROPY_BOARD_DIR}/sdkconfig.board)\n' +
+      'set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)\n',
+    [`${esp32}/boards/UM_TINYS3/sdkconfig.board`]: 'CONFIG_ESPTOOLPY_FLASHSIZE_8MB=y\n',
+    [`${esp32}/boards/UM_TINYS3/manifest.py`]: 'include("$(PORT_DIR)/boards/manifest.py")\n',
+  };
+  for (const [name, text] of Object.entries(files)) await workspace.write(name, text);
+  return workspace.path(directory);
+}
+
+/** An ESP-IDF whose idf.py is the fake one, and the environment in which it is found. */
+export async function makeIdf(
+  workspace: Workspace,
+  { version = '5.5.1', directory = 'esp-idf' } = {},
+): Promise<Readonly<Record<string, string>>> {
+  const [major, minor, patch] = version.split('.');
+  await workspace.write(
+    `${directory}/tools/cmake/version.cmake`,
+    `set(IDF_VERSION_MAJOR ${major ?? ''})\nset(IDF_VERSION_MINOR ${minor ?? ''})\nset(IDF_VERSION_PATCH ${patch ?? ''})\n`,
+  );
+  const idf = workspace.path(directory, 'tools', 'idf.py');
+  await writeScript(idf, `exec "${process.execPath}" "${BUNDLE}" "$@"`);
+  return {
+    IDF_PATH: workspace.path(directory),
+    PATH: `${dirname(idf)}:${environmentOf()['PATH'] ?? ''}`,
+    OTA_BUILD_CACHE: workspace.path('cache'),
+    FAKE_IDF_RECORD: workspace.path('calls.jsonl'),
+  };
+}
+
+/** A shell script that can be run. */
+export async function writeScript(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `#!/bin/sh\n${text}\n`);
+  await chmod(path, 0o755);
+}
+
+/** One call of the fake idf.py. */
+export type IdfCall = {
+  readonly argv: readonly string[];
+  readonly port: string;
+  readonly out: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly definitions: Readonly<Record<string, string>>;
+  readonly pid: number;
+};
+
+/** Every call of the fake idf.py so far. */
+export async function callsOf(workspace: Workspace): Promise<readonly IdfCall[]> {
+  const text = await workspace.read('calls.jsonl').catch(() => Buffer.alloc(0));
+  return text
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as IdfCall);
+}
