@@ -313,11 +313,11 @@ static void writes_stay_inside_what_is_erased(void) {
     CHECK(is_blank(OTA_1, 0, 0x2000));
     CALL(ota_1, ota_write, handle, buffer(0x2000));
     CHECK(RAISED(CALL(ota_1, ota_write, handle, buffer(1))) == -260);
-    CALL(ota_1, ota_write, handle, host_buffer(NULL, 0)); // nothing always fits
+    CALL(ota_1, ota_write, handle, host_buffer(image, 0)); // nothing always fits
     CHECK(RAISED(CALL(ota_1, ota_write_with_offset, handle, buffer(0x300), NUMBER(0x1d01))) == -260);
     CHECK(RAISED(CALL(ota_1, ota_write_with_offset, handle, buffer(0x300), NUMBER(0x7fffffff))) == -260);
     CHECK(RAISED(CALL(ota_1, ota_write_with_offset, handle, buffer(0x300), NUMBER(-1))) == VALUE_ERROR);
-    CHECK(RAISED(CALL(ota_1, ota_write_with_offset, handle, host_buffer(NULL, 0), NUMBER(0x2000))) == 0);
+    CHECK(RAISED(CALL(ota_1, ota_write_with_offset, handle, host_buffer(image, 0), NUMBER(0x2000))) == 0);
 }
 
 static void the_first_byte_has_to_be_that_of_an_image(void) {
