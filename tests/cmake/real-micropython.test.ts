@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { nativeToolsMissing, NEEDS_NATIVE_TOOLS } from '../support/native-tools.ts';
+import { configure, nativeToolsMissing, NEEDS_NATIVE_TOOLS } from '../support/native-tools.ts';
 import { runTool } from '../support/oracle.ts';
 import { OTA_MODULE, StandIn, STUBS } from '../support/stand-in.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
@@ -11,7 +11,7 @@ import { tempDirectory } from '../support/temp-directory.ts';
 //
 //   for tag in v1.22.0 v1.28.0; do
 //     mkdir -p "$OTA_BUILD_MICROPYTHON/$tag"
-//     git -C micropython archive "$tag" py extmod ports/esp32 | tar -x -C "$OTA_BUILD_MICROPYTHON/$tag"
+//     git -C micropython archive "$tag" | tar -x -C "$OTA_BUILD_MICROPYTHON/$tag"
 //   done
 const CHECKOUTS = process.env['OTA_BUILD_MICROPYTHON'] ?? '';
 const VERSION = /^v1\.(\d+)(?:\.\d+)?$/;
@@ -42,6 +42,29 @@ const reason =
     : nativeToolsMissing()
       ? NEEDS_NATIVE_TOOLS
       : undefined;
+
+/**
+ * A directory of links to a checkout, with an empty lib/berkeley-db-1.xx: the port's CMake files want this submodule to
+ * be there, and the names of its sources.
+ */
+async function withoutSubmodules(checkout: string, directory: string): Promise<void> {
+  const berkeley = join(directory, 'lib', 'berkeley-db-1.xx');
+  for (const [from, to] of [
+    [checkout, directory],
+    [join(checkout, 'lib'), join(directory, 'lib')],
+  ] as const) {
+    await mkdir(to, { recursive: true });
+    for (const name of readdirSync(from))
+      if (name !== 'lib' && name !== 'berkeley-db-1.xx')
+        await symlink(join(from, name), join(to, name));
+  }
+  const text = await readFile(join(checkout, 'extmod', 'extmod.cmake'), 'utf8');
+  const sources = [...text.matchAll(/BERKELEY_DIR\}\/(\w+\/\w+\.c)/g)].map(([, path = '']) => path);
+  for (const path of ['README', ...sources]) {
+    await mkdir(dirname(join(berkeley, path)), { recursive: true });
+    await writeFile(join(berkeley, path), '');
+  }
+}
 
 describe.skipIf(reason !== undefined)(
   `The graft of a real esp32_partition.c${reason === undefined ? '' : ` (skipped: ${reason})`}`,
@@ -83,6 +106,36 @@ describe.skipIf(reason !== undefined)(
         const roots = await readFile(join(work, 'genhdr', 'root_pointers.h'), 'utf8');
         expect(roots.includes('*esp32_partition_ota_updates;')).toBe(extended === 1);
       }
+    });
+
+    test.each(tags)('%s compiles the copy, once, and not the original', async (tag) => {
+      const directory = await tempDirectory();
+      const micropython = join(directory, 'micropython');
+      await withoutSubmodules(join(CHECKOUTS, tag), micropython);
+      const buildDirectory = join(directory, 'build');
+      const { code, output } = await configure(
+        join(import.meta.dirname, 'real-port'),
+        buildDirectory,
+        {
+          cache: {
+            MICROPYTHON: micropython,
+            USER_C_MODULES: join(OTA_MODULE, 'micropython.cmake'),
+          },
+          environment: { IDF_VERSION: idfOf(Number(VERSION.exec(tag)?.[1])).join('.') },
+        },
+      );
+      expect(code, output).toBe(0);
+      const copy = join(buildDirectory, 'main', 'ota-module', 'esp32_partition.c');
+      const commands = JSON.parse(
+        await readFile(join(buildDirectory, 'compile_commands.json'), 'utf8'),
+      ) as { readonly file: string; readonly command: string }[];
+      const partition = commands.filter(({ file }) => file.endsWith('/esp32_partition.c'));
+      expect(partition.map(({ file }) => file)).toEqual([copy]);
+      expect(partition[0]?.command).toContain('-DMICROPY_PY_ESP32_PARTITION_OTA_EXTENDED=1');
+      expect(partition[0]?.command).toContain(`-I${OTA_MODULE}`);
+      expect(commands.length).toBeGreaterThan(200);
+      const qstrs = await readFile(join(buildDirectory, 'qstr-sources.txt'), 'utf8');
+      expect(qstrs.split(';')).toContain(copy);
     });
   },
 );
