@@ -1,0 +1,1 @@
+int extra_module(void); int extra_module(void) { return 1; }
