@@ -63,7 +63,7 @@ export function parseFlasherArgs(text: string, name: string): FlasherArgs {
     const [issue] = result.issues;
     throw new FormatError(
       'BAD_VALUE',
-      `${name}: ${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'not as ESP-IDF writes it'}`,
+      `${[name, ...(issue?.path ?? [])].join(': ')}: ${issue?.message ?? 'not as ESP-IDF writes it'}`,
       {
         where: { file: name },
         hint: 'Build again: idf.py writes this file when it configures a project.',

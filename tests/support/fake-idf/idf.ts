@@ -26,8 +26,10 @@ const define = (name: string): string => definitions.get(name) ?? '';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
+/** Ends this program, as a failed step ends idf.py. */
 function fail(code: number, ...lines: readonly string[]): never {
   for (const line of lines) say(line);
+  // eslint-disable-next-line no-restricted-properties -- this is a program of its own
   process.exit(code);
 }
 
@@ -69,7 +71,7 @@ async function build(): Promise<void> {
   if (mode === 'drops-rollback') options.set('CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE', 'n');
   // A real build leaves things in its source tree.
   appendFileSync(join(port, 'lockfiles'), 'changed by the build\n');
-  await steps(out);
+  await steps();
   writeOutcome(out, chip, options);
 }
 
@@ -90,80 +92,71 @@ function record(port: string, out: string): void {
   appendFileSync(file, `${JSON.stringify(call)}\n`);
 }
 
-async function steps(out: string): Promise<void> {
+async function steps(): Promise<void> {
   say('Executing action: all (aliases: build)');
   for (let n = 1; n <= 20; n++) {
     say(`[${n}/20] Building C object esp-idf/main/CMakeFiles/__idf_main.dir/py/part${n}.c.obj`);
     if (n === 5)
       say('[1/3] Building C object CMakeFiles/bootloader.elf.dir/project_elf_src_esp32.c.obj');
-    if (n === 10) await goWrong(out);
+    if (n === 10) await goWrong();
   }
 }
 
-async function goWrong(out: string): Promise<void> {
+async function goWrong(): Promise<void> {
   const source = join(dirname(dirname(process.cwd())), 'py', 'gc.c');
-  switch (mode) {
-    case 'compile-error':
-      fail(
-        2,
-        'FAILED: esp-idf/main/CMakeFiles/__idf_main.dir/py/gc.c.obj',
-        `${source}: In function 'gc_init':`,
-        `${source}:123:5: error: unknown type name 'nonsense'`,
-        '  123 |     nonsense x;',
-        ...Array.from({ length: 200 }, (_, n) => `[${n}/200] noise error: not this one`),
-        'ninja: build stopped: subcommand failed.',
-        'ninja failed with exit code 1',
-      );
-      break;
-    case 'link-error':
-      fail(
-        2,
-        `/opt/xtensa/bin/ld: esp-idf/main/libmain.a(modesp32.c.obj):(.literal+0x4): undefined reference to \`esp_wifi_nothing'`,
-        'collect2: error: ld returned 1 exit status',
-        'ninja: build stopped: subcommand failed.',
-      );
-    case 'overflow':
-      fail(
-        2,
-        'Error: All app partitions are too small for binary micropython.bin size 0x1d0000:',
-        "  - Part 'ota_0' 0/16 @ 0x10000 size 0x1c0000 (overflow 0x10000)",
-        "  - Part 'ota_1' 0/17 @ 0x1d0000 size 0x1c0000 (overflow 0x10000)",
-        'ninja: build stopped: subcommand failed.',
-      );
-    case 'cmake-error':
-      fail(
-        1,
-        'CMake Error at /graft.cmake:12 (message):',
-        '  The table was not found',
-        '',
-        '  in esp32_partition.c',
-        '',
-        'Call Stack (most recent call first):',
-        '  x',
-      );
-    case 'silent':
-      fail(3);
-    case 'hang': {
-      // Neither it nor its child listens to a polite request.
-      process.on('SIGINT', () => undefined);
-      process.on('SIGTERM', () => undefined);
-      const child = spawn(
-        process.execPath,
-        ['-e', "process.on('SIGINT',()=>{});setInterval(()=>{},1000)"],
-        {
-          stdio: 'ignore',
-        },
-      );
-      const pids = process.env['FAKE_IDF_PIDS'];
-      if (pids !== undefined) writeFileSync(pids, `${process.pid} ${child.pid ?? 0}\n`);
-      say('waiting for ever');
-      await sleep(3_600_000);
-      break;
-    }
-    case 'no-elf':
-      mkdirSync(out, { recursive: true });
-      break;
-    default:
+  if (mode === 'compile-error')
+    fail(
+      2,
+      'FAILED: esp-idf/main/CMakeFiles/__idf_main.dir/py/gc.c.obj',
+      `${source}: In function 'gc_init':`,
+      `${source}:123:5: error: unknown type name 'nonsense'`,
+      '  123 |     nonsense x;',
+      ...Array.from({ length: 200 }, (_, n) => `[${n}/200] noise error: not this one`),
+      'ninja: build stopped: subcommand failed.',
+      'ninja failed with exit code 1',
+    );
+  if (mode === 'link-error')
+    fail(
+      2,
+      `/opt/xtensa/bin/ld: esp-idf/main/libmain.a(modesp32.c.obj):(.literal+0x4): undefined reference to \`esp_wifi_nothing'`,
+      'collect2: error: ld returned 1 exit status',
+      'ninja: build stopped: subcommand failed.',
+    );
+  if (mode === 'overflow')
+    fail(
+      2,
+      'Error: All app partitions are too small for binary micropython.bin size 0x1d0000:',
+      "  - Part 'ota_0' 0/16 @ 0x10000 size 0x1c0000 (overflow 0x10000)",
+      "  - Part 'ota_1' 0/17 @ 0x1d0000 size 0x1c0000 (overflow 0x10000)",
+      'ninja: build stopped: subcommand failed.',
+    );
+  if (mode === 'cmake-error')
+    fail(
+      1,
+      'CMake Error at /graft.cmake:12 (message):',
+      '  The table was not found',
+      '',
+      '  in esp32_partition.c',
+      '',
+      'Call Stack (most recent call first):',
+      '  x',
+    );
+  if (mode === 'silent') fail(3);
+  if (mode === 'hang') {
+    // Neither it nor its child listens to a polite request.
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => undefined);
+    const child = spawn(
+      process.execPath,
+      ['-e', "process.on('SIGINT',()=>{});setInterval(()=>{},1000)"],
+      {
+        stdio: 'ignore',
+      },
+    );
+    const pids = process.env['FAKE_IDF_PIDS'];
+    if (pids !== undefined) writeFileSync(pids, `${process.pid} ${child.pid ?? 0}\n`);
+    say('waiting for ever');
+    await sleep(3_600_000);
   }
 }
 
