@@ -12,6 +12,7 @@ _HEADERS = const(16384)
 _REDIRECTS = const(5)
 _WAIT_MS = const(30000)
 _PROGRESS = const(4096)
+_PIECE = const(1024)  # what is lost at most where a connection breaks within a read
 _BAD_CERTIFICATE = const(-9984)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED
 
 _WANTED = (
@@ -31,6 +32,8 @@ def is_url(name):
 
 
 def _split(url):
+    if not is_url(url):
+        raise DownloadError("neither an http nor an https address: %r" % url)
     for c in url:
         if not 33 <= ord(c) < 127:
             raise DownloadError("the address has a character that is not allowed: %r" % url)
@@ -56,7 +59,7 @@ def _split(url):
 
 
 def join(base, name):
-    if is_url(name):
+    if "://" in name.split("?", 1)[0]:
         return name
     if "://" in base:
         base = base.split("#", 1)[0].split("?", 1)[0]
@@ -329,7 +332,7 @@ class Response:
             from binascii import a2b_base64, hexlify
 
             try:
-                self.sha = hexlify(a2b_base64(value[start + 9 :].split(":", 1)[0])).decode()
+                self.sha = hexlify(a2b_base64(value[start + 9 :].split(":", 1)[0].encode())).decode()
             except ValueError:
                 pass
 
@@ -342,7 +345,7 @@ class Response:
                     raise OSError("the server closed the connection")
                 return 0
         if self._left is None:
-            n = self._sock.readinto(buf)
+            n = self._sock.readinto(buf[:_PIECE])
             if not n and (self._skip or (self.length is not None and self.pos < self.length)):
                 raise OSError("the server closed the connection")
             return n or 0
@@ -350,7 +353,7 @@ class Response:
             if self.length is not None and self.pos < self.length:
                 raise OSError("the server sent only a part")
             return 0
-        n = self._sock.readinto(buf[: min(len(buf), self._left)])
+        n = self._sock.readinto(buf[: min(_PIECE, self._left)])
         if not n:
             raise OSError("the server closed the connection")
         self._left -= n

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 SECTOR = 4096
 FF = b"\xff" * SECTOR
+ERASED = memoryview(FF)
 
 NEW, PENDING_VERIFY, VALID, INVALID, ABORTED, UNDEFINED = 0, 1, 2, 3, 4, 0xFFFFFFFF
 
@@ -67,7 +68,7 @@ class Flash:
             if self._burns():
                 # Cells on their way to 1, somewhere in the sector.
                 done = random.randrange(SECTOR + 1)
-                self.bytes[at : at + done] = FF[:done]
+                self.bytes[at : at + done] = ERASED[:done]
                 for i in range(at + done, min(at + done + 8, at + SECTOR)):
                     self.bytes[i] |= random.getrandbits(8)
                 raise PowerCut()
@@ -78,7 +79,7 @@ class Flash:
         cut = self._burns()
         size = random.randrange(len(data) + 1) if cut else len(data)
         old = self.view[address : address + size]
-        if old != FF[:size]:
+        if old != ERASED[:size]:
             # Programming clears bits, and never sets one.
             both = int.from_bytes(bytes(old), "little") & int.from_bytes(bytes(data[:size]), "little")
             self.bytes[address : address + size] = both.to_bytes(size, "little")
