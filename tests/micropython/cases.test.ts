@@ -1,37 +1,28 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { PORTS, runPython } from './interpreter.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { casesOf, startPython, VERSIONS, type Outcome } from './interpreter.ts';
 
-const CASES = join(import.meta.dirname, 'cases');
+const FILES = ['update_cases', 'http_cases', 'release_cases', 'trial_cases'];
 
-/** The cases of a file, by the functions that it defines. */
-function casesIn(file: string): readonly string[] {
-  const text = readFileSync(join(CASES, file), 'utf8');
-  return [...text.matchAll(/^def (test_\w+)\(\):$/gm)].map(([, name = '']) => name);
-}
-
-const FILES = readdirSync(CASES).filter((name) => name.endsWith('_cases.py'));
-const FIRMWARES = [
-  { title: 'with the Partition of MicroPython', extended: false },
-  { title: 'with the Partition of firmware/ota', extended: true },
+const PARTITIONS = [
+  { partition: "MicroPython's own Partition", extended: false },
+  { partition: 'the Partition of firmware/ota', extended: true },
 ];
 
-describe.each(PORTS)('the package ota on $title', (port) => {
-  describe.each(FIRMWARES)('$title', ({ extended }) => {
+describe.each(VERSIONS)('the package ota on MicroPython $version', ({ specifier }) => {
+  describe.each(PARTITIONS)('with $partition', ({ extended }) => {
     describe.each(FILES)('%s', (file) => {
-      test.each(casesIn(file))('%s', async (name) => {
-        const { traceback, printed } = await runPython(
-          port,
-          [
-            'import esp32, bench',
-            `bench.extended = ${extended ? 'True' : 'False'}`,
-            'esp32.use(bench.extended)',
-            `import ${file.replace(/\.py$/, '')} as cases`,
-            `cases.${name}()`,
-          ].join('\n'),
-        );
-        expect(traceback.trim(), printed).toBe('');
+      const names = casesOf(`${file}.py`);
+      const outcomes = new Map<string, Outcome>();
+
+      beforeAll(async () => {
+        const run = await startPython({ specifier, extended });
+        for (const name of names) {
+          outcomes.set(name, run(`import ${file}\n${file}.${name}()`));
+        }
+      });
+
+      test.each(names)('%s', (name) => {
+        expect(outcomes.get(name)?.traceback).toBe('');
       });
     });
   });

@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A running MicroPython; what its JavaScript side offers of what is used here. */
-type MicroPython = {
+/** What the JavaScript side of MicroPython offers, as far as it is used here. */
+type Port = {
   readonly FS: {
     mkdir(path: string): void;
     writeFile(path: string, data: string | Uint8Array): void;
@@ -10,58 +10,36 @@ type MicroPython = {
   runPython(code: string): unknown;
 };
 
-type Loader = (options: {
-  readonly heapsize: number;
-  readonly linebuffer: boolean;
-  readonly stdout: (line: string) => void;
-}) => Promise<MicroPython>;
+type PortModule = {
+  loadMicroPython(options: {
+    readonly heapsize: number;
+    readonly linebuffer: boolean;
+    readonly stdout: (line: string) => void;
+  }): Promise<Port>;
+};
 
-/** A version of MicroPython to run the package on. */
-export type Port = { readonly title: string; readonly load: () => Promise<Loader> };
+/** The newest build that npm has, and the oldest one that Node can drive this way. */
+export const VERSIONS = [
+  { version: 'v1.29', specifier: '@micropython/micropython-webassembly-pyscript' },
+  { version: 'v1.23-preview', specifier: 'micropython-oldest' },
+] as const;
 
-/** The oldest and the newest of npm's builds that Node can drive: they enclose what the package supports. */
-export const PORTS: readonly Port[] = [
-  { title: 'MicroPython v1.29', load: () => loaderOf('@micropython/micropython-webassembly-pyscript') },
-  { title: 'MicroPython v1.23-preview', load: () => loaderOf('micropython-oldest') },
-];
+/** A MicroPython to run the package on. `extended`: its esp32.Partition has the functions of firmware/ota/. */
+export type Setup = { readonly specifier: string; readonly extended: boolean };
+
+/** What a piece of Python came to: what it printed, and the traceback of what it raised, or ''. */
+export type Outcome = { readonly printed: string; readonly traceback: string };
 
 const HERE = import.meta.dirname;
 const PACKAGE = join(HERE, '../../firmware/modules/ota');
-const HEAP = 8 * 1024 * 1024;
-
-/** What a piece of Python came to: what it printed, and its traceback if it raised. */
-export type Outcome = { readonly printed: string; readonly traceback: string };
-
-/** Runs Python in a new MicroPython that has the package, the stand-ins of `device/` and the cases of `cases/`. */
-export async function runPython(port: Port, code: string): Promise<Outcome> {
-  const lines: string[] = [];
-  const load = await port.load();
-  const python = await load({
-    heapsize: HEAP,
-    linebuffer: true,
-    stdout: (line) => lines.push(line),
-  });
-  python.FS.mkdir('/flash');
-  python.FS.mkdir('/flash/ota');
-  copy(python, PACKAGE, '/flash/ota');
-  copy(python, join(HERE, 'device'), '/flash');
-  copy(python, join(HERE, 'cases'), '/flash');
-  // Errors stay in Python: not every version of the port brings them to JavaScript whole.
-  python.FS.writeFile('/flash/main_code.py', code);
-  python.runPython(RUNNER);
-  const mark = lines.lastIndexOf(MARK);
-  if (mark < 0) throw new Error(`MicroPython did not come to its end:\n${lines.join('\n')}`);
-  return { printed: lines.slice(0, mark).join('\n'), traceback: lines.slice(mark + 1).join('\n') };
-}
-
+const HEAP_BYTES = 8 * 1024 * 1024;
 const MARK = '--- what was raised ---';
 
-const RUNNER = `
-import sys
-sys.path.insert(0, '/flash')
+// Errors stay in Python: not every version of the port brings them to JavaScript whole.
+const RUN = `
 _raised = None
 try:
-    import main_code
+    exec(open('/flash/code.txt').read(), {'__name__': 'code'})
 except BaseException as _error:
     _raised = _error
 print()
@@ -71,13 +49,53 @@ if _raised is not None:
 print()
 `;
 
-function copy(python: MicroPython, from: string, to: string): void {
+/**
+ * Starts a MicroPython that has the package, the stand-ins of `device/` and the cases of `cases/`. The returned function
+ * runs a piece of code in it; what one leaves in modules is there for the next. The port keeps state in globalThis: use
+ * one interpreter after the other, never two in turns.
+ */
+export async function startPython(setup: Setup): Promise<(code: string) => Outcome> {
+  const { loadMicroPython } = (await import(setup.specifier)) as PortModule;
+  const lines: string[] = [];
+  const python = await loadMicroPython({
+    heapsize: HEAP_BYTES,
+    linebuffer: true,
+    stdout: (line) => lines.push(line),
+  });
+  // Its finaliser frees objects of an old interpreter in the new one.
+  Object.assign(globalThis, { pyProxyFinalizationRegistry: { register: () => undefined } });
+  python.FS.mkdir('/flash');
+  python.FS.mkdir('/flash/ota');
+  copyPython(python, PACKAGE, '/flash/ota');
+  copyPython(python, join(HERE, 'device'), '/flash');
+  copyPython(python, join(HERE, 'cases'), '/flash');
+  const run = (code: string): Outcome => {
+    lines.length = 0;
+    python.FS.writeFile('/flash/code.txt', code);
+    python.runPython(RUN);
+    const mark = lines.lastIndexOf(MARK);
+    if (mark < 0) throw new Error(`MicroPython did not come to an end:\n${lines.join('\n')}`);
+    return {
+      printed: lines.slice(0, mark).join('\n').trim(),
+      traceback: lines
+        .slice(mark + 1)
+        .join('\n')
+        .trim(),
+    };
+  };
+  python.runPython("import sys\nsys.path.insert(0, '/flash')\n");
+  run(`import bench\nbench.start(${setup.extended ? 'True' : 'False'})`);
+  return run;
+}
+
+/** The functions of a file of cases that are tests, in order. */
+export function casesOf(file: string): readonly string[] {
+  const text = readFileSync(join(HERE, 'cases', file), 'utf8');
+  return [...text.matchAll(/^def (test_\w+)\(\):$/gm)].map(([, name = '']) => name);
+}
+
+function copyPython(python: Port, from: string, to: string): void {
   for (const name of readdirSync(from).filter((each) => each.endsWith('.py'))) {
     python.FS.writeFile(`${to}/${name}`, readFileSync(join(from, name)));
   }
-}
-
-async function loaderOf(specifier: string): Promise<Loader> {
-  const module = (await import(specifier)) as { readonly loadMicroPython: Loader };
-  return module.loadMicroPython;
 }

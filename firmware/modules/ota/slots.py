@@ -18,6 +18,7 @@ UNDEFINED = const(-1)
 _FIRST_OTA = const(16)
 _LAST_OTA = const(31)
 _EMPTY = const(0xFFFFFFFF)
+_ERASE = const(6)  # ioctl of a block device
 
 
 def running():
@@ -100,12 +101,22 @@ def target():
     return there
 
 
-# Makes the running app the one that boots, where an update that never got its reset had been chosen.
+# Makes the running app the one that boots, where another one had been chosen.
 def withdraw():
     here = running()
     if same(boot(), here):
         return
-    # set_boot() puts the app on trial, and it is the active entry that gets marked: from here on that of this app.
+    count = len(slots())
+    found = entries()
+    for sector, entry in enumerate(found):
+        if entry and found[1 - sector] and entry[1] not in (INVALID, ABORTED):
+            if count and (entry[0] - 1) % count == here.info()[1] - _FIRST_OTA:
+                # The record of this app is whole and stays as it is; the newer one goes.
+                otadata().ioctl(_ERASE, 1 - sector)
+                if same(boot(), here):
+                    return
+    # It runs without a record, because the one that was chosen did not boot. set_boot() puts it on trial, and then it is
+    # the active entry, its own, that gets marked.
     here.set_boot()
     if state(here) is not None:
         Partition.mark_app_valid_cancel_rollback()

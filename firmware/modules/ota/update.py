@@ -13,7 +13,7 @@ from .status import ota_reboot
 
 _BLOCK = const(4096)
 _ERASE = const(6)  # ioctl of a block device
-_HEADER = const(16)  # what makes a slot an image, and the unit of flash encryption
+_UNIT = const(16)  # in which encrypted flash is written
 _PIECE = const(256)
 _QUIET_MS = const(30000)
 
@@ -60,7 +60,9 @@ class OTA:
         self._fill = 0  # bytes in the buffer
         self._done = 0  # bytes in flash
         self._hash = sha256()
-        self._header = None  # the first 16 bytes of the image, written last
+        # What is written last: the byte 0xe9 that makes a slot an image. A byte is whole or it is not 0xe9.
+        self._held = _UNIT if self.part.info()[5] else 1
+        self._header = None
         self._open = True
 
     # What the image has to be. Two sources that disagree are an error, before anything is erased.
@@ -199,15 +201,14 @@ class OTA:
                 self._check_image(size)
                 slots.withdraw()
             self._hash.update(buf[:size])
-            # Encrypted flash is written in units of 16 bytes.
             end = size
-            while end % _HEADER:
+            while end % _UNIT:
                 buf[end] = 0xFF
                 end += 1
             start = 0
             if not block:
                 # From here to the last step of close() the slot does not begin with 0xe9: nothing takes it for an image.
-                start = _HEADER
+                start = self._held
                 self._header = bytes(buf[:start])
             if not block or not self._holds(block, end):
                 self.part.ioctl(_ERASE, block)
@@ -260,8 +261,8 @@ class OTA:
         if self.verify and self._read_back() != got:
             raise IntegrityError("the flash does not hold what was written to it: do not trust this chip")
         part.writeblocks(0, self._header, 0)
-        part.readblocks(0, self._buf[:_HEADER], 0)
-        if self._buf[:_HEADER] != self._header:
+        part.readblocks(0, self._buf[: self._held], 0)
+        if self._buf[: self._held] != self._header:
             raise IntegrityError("the flash does not hold what was written to it: do not trust this chip")
         try:
             part.set_boot()
@@ -279,7 +280,7 @@ class OTA:
     def _read_back(self):
         check = sha256()
         check.update(self._header)
-        at = _HEADER
+        at = self._held
         while at < self._done:
             n = min(_BLOCK - at % _BLOCK, self._done - at)
             self.part.readblocks(at // _BLOCK, self._buf[:n], at % _BLOCK)

@@ -2,14 +2,19 @@
 import sys
 
 import chip
+import esp32
 import internet
 import machine
 
-# With MicroPython's own esp32.Partition, or with the functions of firmware/ota/ as well. Set before ota is imported.
+# Whether esp32.Partition has the functions of firmware/ota/ as well as MicroPython's own.
 extended = False
 
 
-def quick():
+# Once, before anything else: the package binds Partition when it is imported, and must not really wait.
+def start(with_functions):
+    global extended
+    extended = with_functions
+    esp32.use(extended)
     import ota.http
     import ota.status
     import ota.update
@@ -23,7 +28,6 @@ NEW = chip.image(11 * 1024, version="1.1.0", secure=1, seed=2)
 
 
 def new_device(data=OLD, **options):
-    quick()
     internet.restart()
     machine.restart()
     return chip.start(data, **options)
