@@ -74,13 +74,15 @@ def state(part):
             return part.app_state()
         except OSError:
             return None
+    # Both entries can name the slot: one of them then is what is left of an older trial.
+    found = [e for e in entries() if e and _is_of(e, part)]
+    found.sort(key=lambda e: (e[1] not in (INVALID, ABORTED), e[0]))
+    return found[-1][1] if found else None
+
+
+def _is_of(entry, part):
     count = len(slots())
-    best = None
-    for entry in entries():
-        if entry and count and (entry[0] - 1) % count == part.info()[1] - _FIRST_OTA:
-            if best is None or entry[0] > best[0]:
-                best = entry
-    return best[1] if best else None
+    return count > 0 and (entry[0] - 1) % count == part.info()[1] - _FIRST_OTA
 
 
 # The slot that an update goes into. StateError where there is none, or not yet.
@@ -106,15 +108,13 @@ def withdraw():
     here = running()
     if same(boot(), here):
         return
-    count = len(slots())
     found = entries()
     for sector, entry in enumerate(found):
-        if entry and found[1 - sector] and entry[1] not in (INVALID, ABORTED):
-            if count and (entry[0] - 1) % count == here.info()[1] - _FIRST_OTA:
-                # The record of this app is whole and stays as it is; the newer one goes.
-                otadata().ioctl(_ERASE, 1 - sector)
-                if same(boot(), here):
-                    return
+        if entry and found[1 - sector] and entry[1] not in (INVALID, ABORTED) and _is_of(entry, here):
+            # The record of this app is whole and stays as it is; the newer one goes.
+            otadata().ioctl(_ERASE, 1 - sector)
+            if same(boot(), here):
+                return
     # It runs without a record, because the one that was chosen did not boot. set_boot() puts it on trial, and then it is
     # the active entry, its own, that gets marked.
     here.set_boot()

@@ -39,6 +39,11 @@ class Life:
         self.mine = self.running()
         self.log = []
 
+    # The last steps, for whoever has to find out what happened.
+    def note(self, what):
+        whole = [p.label for p in self.device.find(0) if chip.verify(self.flash, p, 0)]
+        self.log = self.log[-5:] + [(what, self.device.running.label, self.device.states(), whole)]
+
     # The image that runs: one of the pool to the last byte.
     def running(self):
         for data in IMAGES:
@@ -51,7 +56,7 @@ class Life:
         for part in self.device.find(0):
             if chip.verify(self.flash, part, 0):
                 if not any(self.device.content(part, len(data)) == data for data in IMAGES):
-                    raise AssertionError("%s boots, and is no image that was ever installed" % part.label)
+                    raise AssertionError("%s boots, and is no image that was ever installed: %s" % (part.label, self.log))
 
     # The images in some slots.
     def whole(self, *parts):
@@ -65,7 +70,7 @@ class Life:
                 if random.randrange(4) == 0:
                     self.flash.fuse = random.randrange(1, 5)
                 if not self.device.boot():
-                    raise AssertionError("the device is lost")
+                    raise AssertionError("the device is lost: %s" % self.log)
                 self.flash.fuse = 0
                 return
             except chip.PowerCut:
@@ -78,9 +83,8 @@ class Life:
         may = self.whole(*esp32.Partition.find(0))
         if action == self.update:
             may = list(arguments) + self.whole(ota.status.current_ota, ota.status.boot_ota())
-        from ota import slots
-        self.log = (self.log + [(action.__name__, self.device.states(), slots.name(slots.running()), slots.name(slots.boot()), len(self.device.slots), [p.label for p in self.device.find(0) if chip.verify(self.flash,p,0)])])[-4:]
-        self.flash.fuse = random.randrange(1, most) if random.randrange(8) else 0
+        self.note(action.__name__)
+        self.flash.fuse = random.randrange(1, most) if random.randrange(16) else 0
         try:
             action(*arguments)
             self.flash.fuse = 0
@@ -92,13 +96,13 @@ class Life:
             self.flash.fuse = 0
         self.power_on()
         self.check_slots()
-        self.log.append((self.device.states(), self.device.running.label))
+        self.note("boot")
         if self.running() not in may:
-            raise AssertionError("an image runs that was not there before " + str(self.log))
+            raise AssertionError("an image runs that is neither the old nor the new one: %s" % self.log)
         if action == self.update and self.running() is not self.mine and self.device.rollback:
             # What is new is on trial.
             if self.device.state(self.device.running) == chip.VALID:
-                raise AssertionError("an image runs confirmed that nobody has confirmed " + str(self.log))
+                raise AssertionError("an image runs confirmed that nobody has confirmed: %s" % self.log)
         self.mine = self.running()
         return False
 
@@ -118,7 +122,7 @@ class Life:
                 self.attempt(ota.confirm, 4)
             elif choice < 15:
                 data = random.choice(IMAGES)
-                if self.attempt(self.update, 2 * (len(data) // chip.SECTOR) + 10, data) and random.randrange(3):
+                if self.attempt(self.update, 2 * (len(data) // chip.SECTOR) + 7, data) and random.randrange(3):
                     self.attempt(self.reset, 2)
             else:
                 self.attempt((self.reset, ota.rollback.force, ota.rollback.cancel_force, ota.rollback.now)[choice % 4], 5)

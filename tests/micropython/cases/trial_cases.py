@@ -287,6 +287,18 @@ def test_state_is_that_of_each_slot():
     equal(slots.state(slots.running()), None)
 
 
+def test_what_an_older_trial_left_does_not_hide_the_trial_that_runs():
+    device = new_device(slots=3, factory=True)
+    device.load(device.slots[1], NEW)
+    # Both are of ota_1, and the older one has the higher sequence.
+    device.put_entry(0, 2, chip.NEW)
+    device.put_entry(1, 5, chip.ABORTED)
+    reset()
+    assert device.runs(NEW)
+    equal(ota.rollback.pending(), True)
+    raises(ota.StateError, "call ota.confirm() first", ota.update.OTA)
+
+
 def test_an_entry_with_a_wrong_crc_counts_for_nothing():
     from ota import slots
 

@@ -42,6 +42,7 @@ class Flash:
         self.fuse = 0  # the power goes in the middle of this operation from now, 0: never
         self.operations = 0
         self.erased = []  # sectors, in order
+        self.touched = {}  # the operation that changed a sector last
         self.broken = None  # an address that always reads wrong
 
     def _burns(self):
@@ -65,6 +66,7 @@ class Flash:
     def erase(self, address, size=SECTOR):
         assert address % SECTOR == 0 and size % SECTOR == 0
         for at in range(address, address + size, SECTOR):
+            self.touched[at // SECTOR] = self.operations
             if self._burns():
                 # Cells on their way to 1, somewhere in the sector.
                 done = random.randrange(SECTOR + 1)
@@ -76,6 +78,8 @@ class Flash:
             self.bytes[at : at + SECTOR] = FF
 
     def write(self, address, data):
+        self.touched[address // SECTOR] = self.operations
+        assert address % SECTOR + len(data) <= SECTOR
         cut = self._burns()
         size = random.randrange(len(data) + 1) if cut else len(data)
         old = self.view[address : address + size]
@@ -99,6 +103,7 @@ class Partition:
         self.address = address
         self.size = size
         self.label = label
+        self.verified = None  # what verify() found
 
 
 def crc(seq):
@@ -156,10 +161,19 @@ def image(
     return bytes(result)
 
 
-# The length of the image at address if the bootloader would boot it, else 0.
+# The length of the image in part if the bootloader would boot it, else 0.
 def verify(flash, part, chip_id):
     if part is None:
         return 0
+    # Nothing is computed again where nothing changed.
+    first = part.address // SECTOR
+    last = max([flash.touched.get(sector, -1) for sector in range(first, first + part.size // SECTOR)])
+    if part.verified is None or part.verified[0] != last:
+        part.verified = (last, _verify(flash, part, chip_id))
+    return part.verified[1]
+
+
+def _verify(flash, part, chip_id):
     view = flash.view[part.address : part.address + part.size]
     if view[0] != 0xE9 or not 1 <= view[1] <= 16 or (view[12] | view[13] << 8) != chip_id:
         return 0
@@ -218,6 +232,7 @@ class Device:
 
     # Puts an image into a slot from outside, as a flasher does.
     def load(self, part, data):
+        part.verified = None
         self.flash.bytes[part.address : part.address + part.size] = b"\xff" * part.size
         self.flash.bytes[part.address : part.address + len(data)] = data
 
