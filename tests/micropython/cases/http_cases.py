@@ -230,19 +230,17 @@ def test_a_part_of_the_part_is_taken_and_the_rest_asked_for():
 
 
 def test_chunks_are_put_together_and_taken_up_after_a_break():
-    for size in (1, 100, 4096, 5000, 100000):
-        new_device()
-        server = serve()
-        server.chunk = size
-        fetch()
-        assert reset().runs(NEW)
-        new_device()
-        server = serve()
-        server.chunk = size
-        server.script = [{"cut": 30000 if size == 1 else 7000}, {}]
-        fetch(sha=sha(NEW))
-        equal(len(server.requests), 2)
-        assert reset().runs(NEW)
+    short = chip.image(1024, version="1.1.0", secure=1)
+    for size, data in ((1, short), (100, NEW), (4096, NEW), (5000, NEW), (100000, NEW)):
+        for cut in (None, len(data) // 2):
+            new_device()
+            server = serve(data)
+            server.chunk = size
+            if cut:
+                server.script = [{"cut": cut}, {}]
+            fetch(sha=sha(data))
+            equal(len(server.requests), 2 if cut else 1)
+            assert reset().runs(data)
 
 
 def test_chunks_that_make_no_sense_are_refused():
@@ -301,7 +299,7 @@ def test_lengths_that_are_no_numbers_or_disagree_are_refused():
 
 
 def test_header_bombs_are_bounded():
-    for bomb in (b"X: " + b"a" * 100000, b"X: y\r\n" * 10000, b"a" * 100000):
+    for bomb in (b"X: " + b"a" * 17000, b"X: y\r\n" * 3000, b"a" * 17000):
         device = new_device()
         server = serve()
         server.script = [{"raw": b"HTTP/1.1 200 X\r\n" + bomb + b"\r\n\r\n" + NEW}]
