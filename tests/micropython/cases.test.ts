@@ -8,14 +8,14 @@ const PARTITIONS = [
   { partition: 'the Partition of firmware/ota', extended: true },
 ];
 
-describe.each(VERSIONS)('the package ota on MicroPython $version', ({ specifier }) => {
+describe.each(VERSIONS)('the package ota on MicroPython $version', ({ load }) => {
   describe.each(PARTITIONS)('with $partition', ({ extended }) => {
     describe.each(FILES)('%s', (file) => {
       const names = casesOf(`${file}.py`);
       const outcomes = new Map<string, Outcome>();
 
       beforeAll(async () => {
-        const run = await startPython({ specifier, extended });
+        const run = await startPython({ load, extended });
         for (const name of names) {
           outcomes.set(name, run(`import ${file}\n${file}.${name}()`));
         }

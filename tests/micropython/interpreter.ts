@@ -1,31 +1,17 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the JavaScript side of MicroPython offers, as far as it is used here. */
-type Port = {
-  readonly FS: {
-    mkdir(path: string): void;
-    writeFile(path: string, data: string | Uint8Array): void;
-  };
-  runPython(code: string): unknown;
-};
-
-type PortModule = {
-  loadMicroPython(options: {
-    readonly heapsize: number;
-    readonly linebuffer: boolean;
-    readonly stdout: (line: string) => void;
-  }): Promise<Port>;
-};
-
 /** The newest build that npm has, and the oldest one that Node can drive this way. */
 export const VERSIONS = [
-  { version: 'v1.29', specifier: '@micropython/micropython-webassembly-pyscript' },
-  { version: 'v1.23-preview', specifier: 'micropython-oldest' },
+  { version: 'v1.29', load: () => import('@micropython/micropython-webassembly-pyscript') },
+  { version: 'v1.23-preview', load: () => import('micropython-oldest') },
 ] as const;
 
 /** A MicroPython to run the package on. `extended`: its esp32.Partition has the functions of firmware/ota/. */
-export type Setup = { readonly specifier: string; readonly extended: boolean };
+export type Setup = {
+  readonly load: (typeof VERSIONS)[number]['load'];
+  readonly extended: boolean;
+};
 
 /** What a piece of Python came to: what it printed, and the traceback of what it raised, or ''. */
 export type Outcome = { readonly printed: string; readonly traceback: string };
@@ -55,7 +41,7 @@ print()
  * one interpreter after the other, never two in turns.
  */
 export async function startPython(setup: Setup): Promise<(code: string) => Outcome> {
-  const { loadMicroPython } = (await import(setup.specifier)) as PortModule;
+  const { loadMicroPython } = await setup.load();
   const lines: string[] = [];
   const python = await loadMicroPython({
     heapsize: HEAP_BYTES,

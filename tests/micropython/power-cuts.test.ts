@@ -4,15 +4,15 @@ import { startPython, VERSIONS } from './interpreter.ts';
 /** Of each of the four firmwares below; together more than ten thousand. */
 const CUTS = 2600;
 
-const FIRMWARES = VERSIONS.flatMap(({ version, specifier }, index) => [
-  { version, specifier, extended: false, seed: 2 * index + 1 },
-  { version, specifier, extended: true, seed: 2 * index + 2 },
+const FIRMWARES = VERSIONS.flatMap(({ version, load }, index) => [
+  { version, load, extended: false, seed: 2 * index + 1 },
+  { version, load, extended: true, seed: 2 * index + 2 },
 ]);
 
 test.each(FIRMWARES)(
   `${CUTS} power cuts lose no device: MicroPython $version, functions of firmware/ota: $extended`,
-  async ({ specifier, extended, seed }) => {
-    const run = await startPython({ specifier, extended });
+  async ({ load, extended, seed }) => {
+    const run = await startPython({ load, extended });
     run(`import random, power_cuts\nrandom.seed(${seed})`);
     let cuts = 0;
     while (cuts < CUTS) {

@@ -2,7 +2,7 @@
 import machine
 from esp32 import Partition
 
-from . import slots
+from . import image, slots
 from .errors import StateError
 
 
@@ -26,6 +26,21 @@ def confirm():
 # True while the running firmware is on trial: the next reset without confirm() goes back.
 def pending():
     return slots.state(slots.running()) == slots.PENDING_VERIFY
+
+
+# True if there is another firmware to go back to. Without the functions of firmware/ota/ only its beginning is looked at.
+def possible():
+    if hasattr(Partition, "check_rollback_is_possible"):
+        return Partition.check_rollback_is_possible()
+    here = slots.running()
+    for part in Partition.find(Partition.TYPE_APP):
+        if slots.otadata() and not slots.same(part, here):
+            try:
+                image.describe_slot(part)
+                return True
+            except ValueError:
+                pass
+    return False
 
 
 # confirm() under the name that it has in micropython-esp32-ota.

@@ -182,46 +182,45 @@ class OTA:
     def _take(self, n):
         if not self._open:
             raise StateError("this update is over: start another one")
-        self._fill += n
-        if self._length and self._done + self._fill > self._length:
+        try:
+            self._fill += n
+            if self._length and self._done + self._fill > self._length:
+                raise IntegrityError("more than the %d bytes that are expected" % self._length)
+            if self._fill == _BLOCK:
+                self._flush()
+        except:
             self.abort()
-            raise IntegrityError("more than the %d bytes that are expected" % self._length)
-        if self._fill == _BLOCK:
-            self._flush()
+            raise
 
     # Writes the buffer as the next block of the slot.
     def _flush(self):
         size = self._fill
         buf = self._buf
         block = self._done // _BLOCK
-        try:
-            if self._done + size > self.size:
-                raise ImageError("the image does not fit into '%s', which has %d bytes" % (slots.name(self.part), self.size))
-            if not block:
-                self._check_image(size)
-                slots.withdraw()
-            self._hash.update(buf[:size])
-            end = size
-            while end % _UNIT:
-                buf[end] = 0xFF
-                end += 1
-            start = 0
-            if not block:
-                # From here to the last step of close() the slot does not begin with 0xe9: nothing takes it for an image.
-                start = self._held
-                self._header = bytes(buf[:start])
-            if not block or not self._holds(block, end):
-                self.part.ioctl(_ERASE, block)
-                self.part.writeblocks(block, buf[start:end], start)
-        except:
-            self.abort()
-            raise
+        if self._done + size > self.size:
+            raise ImageError("the image does not fit into '%s', which has %d bytes" % (slots.name(self.part), self.size))
+        if not block:
+            self._check_image(size)
+            slots.withdraw()
+        self._hash.update(buf[:size])
+        end = size
+        while end % _UNIT:
+            buf[end] = 0xFF
+            end += 1
+        start = 0
+        if not block:
+            # From here to the last step of close() the slot does not begin with 0xe9: nothing takes it for an image.
+            start = self._held
+            self._header = bytes(buf[:start])
+        if not block or not self._holds(block, end):
+            self.part.ioctl(_ERASE, block)
+            self.part.writeblocks(block, buf[start:end], start)
         self._done += size
         self._fill = 0
-        if self._progress:
-            self._progress(self._done, self._length)
         if self.verbose and not block % 16:
             print("\rota: %d of %s bytes " % (self._done, self._length or "?"), end="")
+        if self._progress:
+            self._progress(self._done, self._length)
 
     # Whether a block of the slot is already what it should be: flash wears, and erasing takes longest.
     def _holds(self, block, end):

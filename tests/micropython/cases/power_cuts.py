@@ -23,6 +23,7 @@ KINDS = (
     {"slots": 3},
     {"slots": 2, "factory": True},
     {"slots": 2, "rollback": False},
+    {"slots": 2, "encrypted": True},
 )
 
 cuts = 0

@@ -127,6 +127,22 @@ def test_force_without_a_second_firmware_is_refused():
     assert reset().runs(OLD)
 
 
+def test_possible_says_whether_there_is_something_to_go_back_to():
+    device = new_device()
+    equal(ota.rollback.possible(), False)
+    on_trial()
+    equal(ota.rollback.possible(), True)
+    ota.confirm()
+    equal(ota.rollback.possible(), True)
+    device = new_device(factory=True)
+    with ota.update.OTA(verbose=False) as update:
+        update.from_stream(io.BytesIO(NEW))
+    reset()
+    equal(ota.rollback.possible(), True)
+    new_device(otadata=False)
+    equal(ota.rollback.possible(), False)
+
+
 def test_now_ends_a_trial():
     device = on_trial()
     resets(ota.rollback.now)

@@ -395,6 +395,15 @@ def test_bits_of_old_images_do_not_shine_through():
     assert reset().runs(NEW)
 
 
+def test_encrypted_flash_is_written_in_whole_units():
+    for size in (9 * 1024, 4096, 1024):
+        for tail in (b"", b"tail!"):
+            data = chip.image(size, version="1.5.0", secure=1) + tail
+            new_device(encrypted=True)
+            install(data, sha=sha(data))
+            assert reset().runs(data)
+
+
 def test_progress_is_reported_block_by_block():
     new_device()
     calls = []
@@ -404,6 +413,18 @@ def test_progress_is_reported_block_by_block():
     calls.clear()
     install(NEW, progress=lambda done, total: calls.append((done, total)))
     equal(calls[-1], (len(NEW), 0))
+
+
+def test_an_exception_from_progress_gives_the_update_up():
+    def stop(done, total):
+        raise KeyError("mine")
+
+    device = new_device()
+    update = OTA(verbose=False, progress=stop)
+    raises(KeyError, "mine", update.write, NEW)
+    raises(ota.StateError, "over", update.write, NEW)
+    update.close()
+    assert reset().runs(OLD)
 
 
 def test_the_running_slot_is_never_erased_or_written():

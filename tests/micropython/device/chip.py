@@ -44,6 +44,7 @@ class Flash:
         self.erased = []  # sectors, in order
         self.touched = {}  # the operation that changed a sector last
         self.broken = None  # an address that always reads wrong
+        self.encrypted = False
 
     def _burns(self):
         if self.dead:
@@ -80,8 +81,17 @@ class Flash:
     def write(self, address, data):
         self.touched[address // SECTOR] = self.operations
         assert address % SECTOR + len(data) <= SECTOR
+        if self.encrypted:
+            assert address % 16 == 0 and len(data) % 16 == 0
         cut = self._burns()
         size = random.randrange(len(data) + 1) if cut else len(data)
+        if cut and self.encrypted:
+            # Half a unit of ciphertext is another text altogether.
+            size -= size % 16
+            if size < len(data):
+                noise = bytes([random.getrandbits(8) for _ in range(16)])
+                data = bytes(data[:size]) + noise + bytes(data[size + 16 :])
+                size += 16
         old = self.view[address : address + size]
         if old != ERASED[:size]:
             # Programming clears bits, and never sets one.
@@ -200,7 +210,7 @@ def _verify(flash, part, chip_id):
 
 
 class Device:
-    def __init__(self, slot_size=8 * SECTOR, slots=2, factory=False, chip_id=0, rollback=True, otadata=True):
+    def __init__(self, slot_size=8 * SECTOR, slots=2, factory=False, chip_id=0, rollback=True, otadata=True, encrypted=False):
         self.chip_id = chip_id
         self.rollback = rollback
         self.anti_rollback = False
@@ -219,6 +229,7 @@ class Device:
         self.partitions += self.slots
         self.partitions.append(Partition(1, 129, at, SECTOR, "vfs"))
         self.flash = Flash(at + SECTOR)
+        self.flash.encrypted = encrypted
         self.running = None
         self.resets = 0
 

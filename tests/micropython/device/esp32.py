@@ -46,7 +46,7 @@ class Stock:
 
     def info(self):
         p = self._part
-        return (p.kind, p.subtype, p.address, p.size, p.label, False)
+        return (p.kind, p.subtype, p.address, p.size, p.label, chip.device.flash.encrypted)
 
     def _range(self, block, size, offset):
         at = block * SECTOR + offset
