@@ -15,7 +15,7 @@ describe.each(VERSIONS)('the package ota on MicroPython $version', ({ load }) =>
       const outcomes = new Map<string, Outcome>();
 
       beforeAll(async () => {
-        const run = await startPython({ load, extended });
+        const { run } = await startPython({ load, extended });
         for (const name of names) {
           outcomes.set(name, run(`import ${file}\n${file}.${name}()`));
         }

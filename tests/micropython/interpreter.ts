@@ -13,6 +13,13 @@ export type Setup = {
   readonly extended: boolean;
 };
 
+/** A running MicroPython. What one piece of code leaves in modules is there for the next. */
+export type Python = {
+  readonly run: (code: string) => Outcome;
+  /** Puts a file into its file system, below `/`. */
+  readonly write: (name: string, bytes: Uint8Array) => void;
+};
+
 /** What a piece of Python came to: what it printed, and the traceback of what it raised, or ''. */
 export type Outcome = { readonly printed: string; readonly traceback: string };
 
@@ -36,42 +43,46 @@ print()
 `;
 
 /**
- * Starts a MicroPython that has the package, the stand-ins of `device/` and the cases of `cases/`. The returned function
- * runs a piece of code in it; what one leaves in modules is there for the next. The port keeps state in globalThis: use
- * one interpreter after the other, never two in turns.
+ * Starts a MicroPython that has the package, the stand-ins of `device/` and the cases of `cases/`. The port keeps state in
+ * globalThis: use one interpreter after the other, never two in turns.
  */
-export async function startPython(setup: Setup): Promise<(code: string) => Outcome> {
+export async function startPython(setup: Setup): Promise<Python> {
   const { loadMicroPython } = await setup.load();
   const lines: string[] = [];
-  const python = await loadMicroPython({
+  const port = await loadMicroPython({
     heapsize: HEAP_BYTES,
     linebuffer: true,
     stdout: (line) => lines.push(line),
   });
   // Its finaliser frees objects of an old interpreter in the new one.
   Object.assign(globalThis, { pyProxyFinalizationRegistry: { register: () => undefined } });
-  python.FS.mkdir('/flash');
-  python.FS.mkdir('/flash/ota');
-  copyPython(python, PACKAGE, '/flash/ota');
-  copyPython(python, join(HERE, 'device'), '/flash');
-  copyPython(python, join(HERE, 'cases'), '/flash');
+  port.FS.mkdir('/flash');
+  port.FS.mkdir('/flash/ota');
+  copyPython(port, PACKAGE, '/flash/ota');
+  copyPython(port, join(HERE, 'device'), '/flash');
+  copyPython(port, join(HERE, 'cases'), '/flash');
+  port.runPython("import sys\nsys.path.insert(0, '/flash')\n");
   const run = (code: string): Outcome => {
     lines.length = 0;
-    python.FS.writeFile('/flash/code.txt', code);
-    python.runPython(RUN);
-    const mark = lines.lastIndexOf(MARK);
-    if (mark < 0) throw new Error(`MicroPython did not come to an end:\n${lines.join('\n')}`);
-    return {
-      printed: lines.slice(0, mark).join('\n').trim(),
-      traceback: lines
-        .slice(mark + 1)
-        .join('\n')
-        .trim(),
-    };
+    port.FS.writeFile('/flash/code.txt', code);
+    port.runPython(RUN);
+    return outcomeOf(lines);
   };
-  python.runPython("import sys\nsys.path.insert(0, '/flash')\n");
-  run(`import bench\nbench.start(${setup.extended ? 'True' : 'False'})`);
-  return run;
+  const { traceback } = run(`import bench\nbench.start(${setup.extended ? 'True' : 'False'})`);
+  if (traceback !== '') throw new Error(traceback);
+  return {
+    run,
+    write: (name, bytes) => {
+      port.FS.writeFile(`/${name}`, bytes);
+    },
+  };
+}
+
+function outcomeOf(lines: readonly string[]): Outcome {
+  const mark = lines.lastIndexOf(MARK);
+  if (mark < 0) throw new Error(`MicroPython did not come to an end:\n${lines.join('\n')}`);
+  const text = (from: number, to?: number) => lines.slice(from, to).join('\n').trim();
+  return { printed: text(0, mark), traceback: text(mark + 1) };
 }
 
 /** The functions of a file of cases that are tests, in order. */

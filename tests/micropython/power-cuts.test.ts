@@ -12,7 +12,7 @@ const FIRMWARES = VERSIONS.flatMap(({ version, load }, index) => [
 test.each(FIRMWARES)(
   `${CUTS} power cuts lose no device: MicroPython $version, functions of firmware/ota: $extended`,
   async ({ load, extended, seed }) => {
-    const run = await startPython({ load, extended });
+    const { run } = await startPython({ load, extended });
     run(`import random, power_cuts\nrandom.seed(${seed})`);
     let cuts = 0;
     while (cuts < CUTS) {
