@@ -54,6 +54,7 @@ class OTA:
         self._sha = ""
         self._length = 0
         self._expect(sha, length)
+        self._fit()
         gc.collect()
         self._buf = memoryview(bytearray(_BLOCK))
         self._piece = memoryview(bytearray(_PIECE))
@@ -77,9 +78,13 @@ class OTA:
         if length:
             if self._length and length != self._length:
                 raise IntegrityError("%d bytes are promised, %d are expected" % (length, self._length))
-            if length > self.size:
-                raise ImageError("%d bytes do not fit into '%s', which has %d" % (length, slots.name(self.part), self.size))
             self._length = length
+
+    def _fit(self):
+        if self._length > self.size:
+            raise ImageError(
+                "%d bytes do not fit into '%s', which has %d" % (self._length, slots.name(self.part), self.size)
+            )
 
     # Appends bytes to the image.
     def write(self, data):
@@ -143,7 +148,9 @@ class OTA:
     def from_json(self, url, **request_args):
         found = release.read(url, **request_args)
         self._check_release(found)
-        return self.from_firmware_file(found.file, found.sha, found.length, **request_args)
+        self._expect(found.sha, found.length)
+        self._fit()
+        return self.from_firmware_file(found.file, **request_args)
 
     def _check_release(self, found):
         chip, secure, version, _ = self._here
@@ -167,7 +174,9 @@ class OTA:
 
     # The first block is complete: everything that its bytes tell, before anything is erased.
     def _check_image(self, size):
+        # That it is a full flash image says more than that it is too long, and comes first.
         chip, secure, version, project = image.describe(self._buf[:size])
+        self._fit()
         if chip != self._here[0]:
             raise ImageError("the image is for %s, this is %s" % (image.chip_name(chip), image.chip_name(self._here[0])))
         found = self._release

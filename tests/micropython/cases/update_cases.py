@@ -158,6 +158,15 @@ def test_a_bootloader_or_a_full_flash_image_is_refused():
     untouched(device)
 
 
+def test_a_full_flash_image_that_is_too_long_is_refused_as_such():
+    device = new_device()
+    with open("/firmware.bin", "wb") as f:
+        f.write(chip.image(40 * 1024, desc=False))
+    raises(ota.ImageError, "a full flash image", ota.update.from_file, "/firmware.bin", verbose=False)
+    untouched(device)
+    raises(ota.ImageError, "40960 bytes do not fit", OTA, length=40960)
+
+
 def test_what_is_no_image_at_all_is_refused():
     device = new_device()
     raises(ota.ImageError, "it begins with 0x3c", install, b"<html>" + bytes(5000))
