@@ -54,3 +54,28 @@ if(EXISTS "${SDKCONFIG}")
     endif()
 endif()
 file(WRITE "${ota_sdkconfig_record}" "${ota_sdkconfig_text}")
+
+# Where a build happens must not get into what it makes: ESP-IDF maps its own and the project's paths (reproducible.sdkconfig),
+# but not those of the rest of MicroPython. `FROM=TO` pairs, separated by semicolons.
+foreach(ota_path_map IN LISTS OTA_BUILD_PATH_MAP)
+    add_compile_options("-ffile-prefix-map=${ota_path_map}")
+endforeach()
+
+# MicroPython's project is called micropython, and other files of the port count on it. In the app description it can be
+# another name: ESP-IDF hands it to esp_app_desc.c as a definition, which is changed once all components are there.
+if(OTA_BUILD_PROJECT_NAME)
+    function(ota_set_project_name)
+        idf_component_get_property(ota_directory esp_app_format COMPONENT_DIR)
+        get_source_file_property(ota_definitions esp_app_desc.c DIRECTORY ${ota_directory} COMPILE_DEFINITIONS)
+        if(NOT ota_definitions MATCHES "PROJECT_NAME=")
+            message(FATAL_ERROR
+                "OTA_BUILD_PROJECT_NAME cannot be set: this ESP-IDF does not give esp_app_desc.c a PROJECT_NAME.\n"
+                "Leave the project's name at micropython, and tell us the version of ESP-IDF.")
+        endif()
+        string(REGEX REPLACE "PROJECT_NAME=\"[^\"]*\"" "PROJECT_NAME=\"${OTA_BUILD_PROJECT_NAME}\""
+            ota_definitions "${ota_definitions}")
+        set_source_files_properties(esp_app_desc.c DIRECTORY ${ota_directory}
+            PROPERTIES COMPILE_DEFINITIONS "${ota_definitions}")
+    endfunction()
+    cmake_language(DEFER CALL ota_set_project_name)
+endif()
