@@ -2,7 +2,7 @@ import type { Chip } from '../chip/chip.ts';
 import { flashSizeByName } from '../chip/flash-settings.ts';
 import { parseElf } from '../format/elf.ts';
 import { encodeElfImage } from '../format/elf-image.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { FilePlan } from '../plan/plan.ts';
 import type { FirmwareParts } from './compiled.ts';
 
 /** ESP-IDF's ESP_IMAGE_SPI_MODE_DIO, which every flash chip understands and MicroPython uses. */
@@ -14,7 +14,7 @@ const DEFAULT_FLASH_SIZE = 2;
  * Makes the app image of the built-in rollback drill: firmware that is meant to fail, so that a fleet can prove that it
  * comes back. Throws FormatError when the ELF file is not one for this chip.
  */
-export function readDrill(elf: Buffer, { source, flash }: Plan, chip: Chip): FirmwareParts {
+export function readDrill(elf: Buffer, { source, flash }: FilePlan, chip: Chip): FirmwareParts {
   const flashSizeCode = flashSizeByName(flash.size)?.code ?? DEFAULT_FLASH_SIZE;
   return {
     app: encodeElfImage(parseElf(elf), chip, { header: { spiMode: DIO, flashSizeCode } }),

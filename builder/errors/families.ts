@@ -17,7 +17,9 @@ export type ProfileCode =
   | 'DESCRIPTION_TEXT'
   | 'SOURCE_DATE_INVALID'
   | 'SOURCE_CHANGED'
-  | 'NOT_AVAILABLE';
+  | 'NOT_AVAILABLE'
+  | 'BUILD_UNFINISHED'
+  | 'BUILD_INCONSISTENT';
 
 /** The profile, the flags and the firmware do not make a plan. */
 export class ProfileError extends OtaBuildError<ProfileCode> {
@@ -53,7 +55,8 @@ export type SigningCode =
   | 'SCHEME_UNSUPPORTED'
   | 'SCHEME_MISMATCH'
   | 'IMAGE_NOT_SIGNABLE'
-  | 'SIGNATURE_SELF_CHECK';
+  | 'SIGNATURE_SELF_CHECK'
+  | 'SIGNING_REQUIRED';
 
 /** A key cannot be used, or an image cannot be signed with it. */
 export class SigningError extends OtaBuildError<SigningCode> {

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
@@ -138,10 +138,14 @@ async function versionFromGit(projectDirectory: string): Promise<string | undefi
 
 async function versionFromSource(
   { projectDirectory }: PlanRequest,
-  { kind, file }: Plan['source'],
+  source: Plan['source'],
   versionInFirmware: VersionReader,
 ): Promise<string | undefined> {
-  if (kind === 'drill') return DRILL_VERSION;
+  if (source.kind === 'drill') return DRILL_VERSION;
+  const file =
+    source.kind === 'build-directory'
+      ? join(source.directory, source.files.find(({ role }) => role === 'app')?.file ?? '')
+      : source.file;
   return versionInFirmware(
     await readInput(resolve(projectDirectory, file), 'a firmware image'),
     file,

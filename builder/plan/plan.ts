@@ -1,3 +1,4 @@
+import { BUILD_FILE_ROLES } from '../esp-idf/build-file-roles.ts';
 import { byteCount, z } from '../schema/schema.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -16,14 +17,31 @@ export const planSchema = z.strictObject({
   secureVersion: z.number().int().nonnegative(),
   /** ISO 8601 in UTC, whole seconds: SOURCE_DATE_EPOCH, or the time of planning. */
   createdAt: z.iso.datetime(),
-  source: z.strictObject({
-    /** `prebuilt`: a finished image. `drill`: the built-in rollback drill, an ELF file of ours. */
-    kind: z.enum(['prebuilt', 'drill']),
-    /** As the user named it, or where the drill was found. */
-    file: z.string(),
-    size: z.number().int().positive(),
-    sha256: sha256Hex,
-  }),
+  source: z.discriminatedUnion('kind', [
+    z.strictObject({
+      /** `prebuilt`: a finished image. `drill`: the built-in rollback drill, an ELF file of ours. */
+      kind: z.enum(['prebuilt', 'drill']),
+      /** As the user named it, or where the drill was found. */
+      file: z.string(),
+      size: z.number().int().positive(),
+      sha256: sha256Hex,
+    }),
+    z.strictObject({
+      /** A finished ESP-IDF build directory. */
+      kind: z.literal('build-directory'),
+      /** As the user named it. */
+      directory: z.string(),
+      /** What a release is made of, pinned: paths below the directory. */
+      files: z.array(
+        z.strictObject({
+          role: z.enum(BUILD_FILE_ROLES),
+          file: z.string(),
+          size: z.number().int().nonnegative(),
+          sha256: sha256Hex,
+        }),
+      ),
+    }),
+  ]),
   flash: z.strictObject({
     /** A size to write into the bootloader header, or `keep` for the one that is there. */
     size: z.string(),
@@ -61,3 +79,8 @@ export const planSchema = z.strictObject({
 
 /** A resolved, frozen plan of one release. */
 export type Plan = Readonly<z.infer<typeof planSchema>>;
+
+/** A plan whose firmware is one file. */
+export type FilePlan = Omit<Plan, 'source'> & {
+  readonly source: Extract<Plan['source'], { readonly file: string }>;
+};

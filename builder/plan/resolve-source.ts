@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { ProfileError } from '../errors/families.ts';
+import { findBuildFiles } from '../esp-idf/build-files.ts';
 import { findInProject } from '../files/project-lookup.ts';
 import { hashInput } from '../files/read-input.ts';
 import { shortPath } from '../profile/load-profile.ts';
@@ -19,6 +21,7 @@ export type SourceRequest = {
 export async function resolveSource(request: SourceRequest): Promise<Plan['source']> {
   const { projectDirectory, firmware } = request;
   const path = firmware === DRILL ? await findDrill(request) : firmwarePath(request);
+  if (await isDirectory(path)) return resolveBuild(path, shortPath(projectDirectory, path));
   return {
     kind: firmware === DRILL ? 'drill' : 'prebuilt',
     file: shortPath(projectDirectory, path),
@@ -32,8 +35,21 @@ function firmwarePath({ firmware, projectDirectory }: SourceRequest): string {
     'NOT_AVAILABLE',
     'this version of ota-build does not compile MicroPython yet',
     {
-      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image or an .app-bin), or --firmware drill.',
+      hint: 'Name a released image with --firmware FILE (a MicroPython .bin, a merged image, an .app-bin or an ESP-IDF build directory), or --firmware drill.',
     },
+  );
+}
+
+/** A directory is an ESP-IDF build, or an error that says so. */
+async function resolveBuild(path: string, directory: string): Promise<Plan['source']> {
+  const { files } = await findBuildFiles(path, directory);
+  return { kind: 'build-directory', directory, files: [...files] };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
   );
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { esp32 } from '../../builder/chip/esp32.ts';
 import type { Partition } from '../../builder/format/partition-table.ts';
 import type { Chip } from '../../builder/chip/chip.ts';
-import type { Plan } from '../../builder/plan/plan.ts';
+import type { FilePlan } from '../../builder/plan/plan.ts';
 
 /** A partition with everything said that a test does not care about. */
 export function aPartition(partition: Partial<Partition> = {}): Partition {
@@ -29,7 +29,7 @@ export const OTA_TABLE: readonly Partition[] = [
 ];
 
 /** A plan for that firmware file, with two OTA slots and without signing. */
-export function aPlan(changes: Partial<Plan> = {}, chip: Chip = esp32): Plan {
+export function aPlan(changes: Partial<FilePlan> = {}, chip: Chip = esp32): FilePlan {
   return {
     schema: 1,
     board: 'ESP32_GENERIC',

@@ -33,8 +33,9 @@ export function withPlanOptions(command: Command) {
       .option('--variant <name>', "variant, which becomes part of the release's name")
       .option('--profile <file>', 'profile file instead of the one found by board name')
       .option(
-        '--firmware <file>',
-        'MicroPython .bin as released, merged image or .app-bin to repackage',
+        '--firmware <source>',
+        'what to repackage: a MicroPython .bin as released, a merged image, an .app-bin or a finished ESP-IDF build ' +
+          'directory; drill: the built-in rollback drill',
       )
       .option(
         '--layout <name|csv>',

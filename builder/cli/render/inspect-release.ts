@@ -61,12 +61,18 @@ function manifestFacts(manifest: ReleaseInspection['manifest']): Fact[] {
 function describeSource(source: Manifest['source']): string {
   if (source.kind === 'drill')
     return `the built-in rollback drill (${shown(source.file)}): meant to fail`;
-  const { file, micropython, idfVersion, partition, bootloaderRollback } = source;
+  const { file, micropython, idfVersion, partition, bootloaderRollback, container, project } =
+    source;
   const what = micropython === undefined ? '' : `: MicroPython ${shown(micropython.version)}`;
   const where = partition === undefined ? '' : `, app from '${shown(partition)}'`;
   const rollback =
     bootloaderRollback === undefined ? '' : `, rollback in its bootloader ${bootloaderRollback}`;
-  return `${shown(file)}${what}, ESP-IDF ${shown(idfVersion)}${where}${rollback}`;
+  const version = project?.version === undefined ? '' : ` ${shown(project.version)}`;
+  const build =
+    container === 'build-directory'
+      ? ` of an ESP-IDF build directory${project === undefined ? '' : ` (project ${shown(project.name)}${version})`}`
+      : '';
+  return `${shown(file)}${build}${what}, ESP-IDF ${shown(idfVersion)}${where}${rollback}`;
 }
 
 function renderArtifacts(artifacts: readonly ArtifactReport[], colours: Colours): string {

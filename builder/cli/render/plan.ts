@@ -15,7 +15,7 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
       `${plan.version}, project ${plan.projectName}, secure_version ${plan.secureVersion}`,
     ],
     ['created', plan.createdAt],
-    ['firmware', `${plan.source.file} (${plan.source.size} bytes, sha256 ${plan.source.sha256})`],
+    ...describeSource(plan.source),
     ['flash size', plan.flash.size === 'keep' ? "as in the bootloader's header" : plan.flash.size],
     [
       'layout',
@@ -28,6 +28,18 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
     ['signing', describeSigning(plan)],
   ];
   return rows.map(([label, value]) => `${colours.bold(label.padEnd(11))}${value}`).join('\n');
+}
+
+function describeSource(source: Plan['source']): [string, string][] {
+  if (source.kind !== 'build-directory')
+    return [['firmware', `${source.file} (${source.size} bytes, sha256 ${source.sha256})`]];
+  return [
+    ['firmware', `${source.directory}, an ESP-IDF build directory`],
+    ...source.files.map(({ file, size, sha256 }): [string, string] => [
+      '',
+      `${file} (${size} bytes, sha256 ${sha256})`,
+    ]),
+  ];
 }
 
 function describeSigning({ signing }: Plan): string {

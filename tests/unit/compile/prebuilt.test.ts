@@ -5,7 +5,7 @@ import { esp32c3 } from '../../../builder/chip/esp32c3.ts';
 import { readPrebuilt } from '../../../builder/compile/prebuilt.ts';
 import { FormatError, LayoutError, ProfileError } from '../../../builder/errors/families.ts';
 import { encodeSignatureSector } from '../../../builder/format/signature-sector.ts';
-import type { Plan } from '../../../builder/plan/plan.ts';
+import type { FilePlan } from '../../../builder/plan/plan.ts';
 import {
   makeApp,
   makeBootloader,
@@ -24,7 +24,7 @@ const chip = esp32;
 const APP = makeApp({ chip });
 const SECTOR = encodeSignatureSector([aSignedBlock('ecdsa256')]);
 
-const read = (bytes: Buffer, changes: Partial<Plan> = {}, of: Chip = chip) =>
+const read = (bytes: Buffer, changes: Partial<FilePlan> = {}, of: Chip = chip) =>
   readPrebuilt(bytes, aPlan(changes, of), of);
 
 const warningsOf = ({ warnings }: ReturnType<typeof read>) => warnings.map(({ code }) => code);

@@ -5,7 +5,7 @@ import { parseAppDescription } from '../../../builder/format/app-desc.ts';
 import { parseEspImage } from '../../../builder/format/esp-image.ts';
 import { parsePartitionTable, type Partition } from '../../../builder/format/partition-table.ts';
 import { partitionStage } from '../../../builder/partition/stage.ts';
-import type { Plan } from '../../../builder/plan/plan.ts';
+import type { FilePlan } from '../../../builder/plan/plan.ts';
 import type { Stamped } from '../../../builder/stamp/stamped.ts';
 import { aContext, notesOf } from '../../support/contexts.ts';
 import { makeApp, makeBootloader, type FirmwareOptions } from '../../support/firmware.ts';
@@ -15,7 +15,7 @@ import { thrownBy } from '../../support/thrown.ts';
 const SIGNING = { scheme: 'rsa3072', bootloader: false, keys: ['dev'] } as const;
 
 type Input = {
-  readonly plan?: Partial<Plan>;
+  readonly plan?: Partial<FilePlan>;
   readonly rows?: readonly Partition[];
   readonly firmware?: Omit<FirmwareOptions, 'chip'>;
   readonly bootloader?: false | number;
@@ -174,7 +174,7 @@ describe('laying out flash is refused', () => {
   });
 
   test('with a bootloader that reaches into the table once it is signed', async () => {
-    const plan = (bootloader: boolean): Partial<Plan> => ({
+    const plan = (bootloader: boolean): Partial<FilePlan> => ({
       signing: { ...SIGNING, keys: ['dev'], bootloader },
     });
     await layOut({ bootloader: 0x6800, plan: plan(false) });

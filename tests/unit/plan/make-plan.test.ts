@@ -174,7 +174,7 @@ describe('a plan', () => {
     expect(made.board).toBe('MINE');
     const elsewhere = await tempProject({ 'f.bin': APP });
     const path = join(elsewhere, 'f.bin');
-    expect((await plan({ firmware: path })).source.file).toBe(path);
+    expect((await plan({ firmware: path })).source).toMatchObject({ file: path });
   });
 
   test('takes a layout from a CSV file of any name', async () => {
