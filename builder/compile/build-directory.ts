@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { findChipByName } from '../chip/registry.ts';
 import type { Chip } from '../chip/chip.ts';
 import { FormatError, ProfileError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
-import { findBuildFiles, readBuildFile } from '../esp-idf/build-files.ts';
+import { fileOf, findBuildFiles, readBuildFile } from '../esp-idf/build-files.ts';
 import type { BuildFileRole } from '../esp-idf/build-file-roles.ts';
 import type { BuildFile, BuildFiles } from '../esp-idf/build-files.ts';
 import {
@@ -14,8 +13,8 @@ import {
 import { parseSdkconfig, parseSdkconfigJson, secretsIn } from '../esp-idf/sdkconfig.ts';
 import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
 import type { AppDescription } from '../format/app-desc.ts';
-import { isFilledWith } from '../format/byte-reader.ts';
 import { parsePartitionTable, type Partition } from '../format/partition-table.ts';
+import { checkElf, requireOneChip, requireOneSecureVersion } from './build-consistency.ts';
 import type { Bootloader, SourceFile } from './compiled.ts';
 import { detectFirmware } from './firmware-input.ts';
 import { readBootloaderFile, readImageFile } from './image-file.ts';
@@ -97,10 +96,6 @@ async function readContents({
   return contents;
 }
 
-function fileOf(files: readonly BuildFile[], role: BuildFileRole): BuildFile | undefined {
-  return files.find((file) => file.role === role);
-}
-
 function readApp(bytes: Buffer, name: string): BuildDirectory['app'] & { readonly chip: Chip } {
   return namingFile(name, () => {
     const input = detectFirmware(bytes, name);
@@ -170,65 +165,6 @@ function readConfig(
     );
   }
   return { settings, secrets: secretsIn(config) };
-}
-
-function requireOneChip(
-  { args, project, place }: BuildFiles,
-  chip: Chip,
-  settings: BuildSettings | undefined,
-): void {
-  const named = [
-    ['flasher_args.json', args.chip],
-    ['project_description.json', project?.target],
-    ['the sdkconfig', settings?.target],
-  ] as const;
-  for (const [where, target] of named) {
-    if (target === undefined || target === chip.name) continue;
-    const known = findChipByName(target) === undefined ? ', which we do not know' : '';
-    throw new ProfileError(
-      'BUILD_INCONSISTENT',
-      `${place.name}: ${where} is for '${target}'${known}, but its app is for ${chip.title}`,
-      { where: { file: place.name }, hint: 'Run idf.py fullclean, then idf.py build.' },
-    );
-  }
-}
-
-/**
- * esptool writes the SHA-256 of the whole ELF file into the app (elf2image --elf-sha256-offset 0xb0): an ELF file that was
- * linked again since, or is of another build, has another. Undefined when there is none, or the app names none.
- */
-function checkElf(
-  { files, place }: BuildFiles,
-  { elfSha256 }: AppDescription,
-): BuildFile | undefined {
-  const elf = fileOf(files, 'elf');
-  if (elf === undefined || isFilledWith(elfSha256, 0)) return undefined;
-  if (elf.sha256 === elfSha256.toString('hex')) return elf;
-  const app = fileOf(files, 'app')?.file ?? 'the app';
-  throw new ProfileError(
-    'BUILD_INCONSISTENT',
-    `${join(place.name, elf.file)} is not the program that ${app} was made of: the app names another SHA-256`,
-    {
-      where: { file: join(place.name, elf.file) },
-      hint: 'The build was interrupted after linking, or files of two builds are mixed: run idf.py build again.',
-    },
-  );
-}
-
-/** ESP-IDF compiles secure_version in where anti-rollback is on, and 0 elsewhere (esp_app_desc.c). */
-function requireOneSecureVersion(
-  name: string,
-  { secureVersion }: AppDescription,
-  settings: BuildSettings | undefined,
-): void {
-  if (settings === undefined) return;
-  const configured = settings.antiRollback?.secureVersion ?? 0;
-  if (secureVersion === configured) return;
-  throw new ProfileError(
-    'BUILD_INCONSISTENT',
-    `${name}: the app has secure_version ${secureVersion}, but its sdkconfig compiles ${configured} into it`,
-    { where: { file: name }, hint: 'The app is of another build: run idf.py build again.' },
-  );
 }
 
 function sourceFilesOf({ files, place }: BuildFiles, elf: BuildFile | undefined): SourceFile[] {

@@ -65,6 +65,11 @@ export async function findBuildFiles(directory: string, name: string): Promise<B
   return { place, args, ...(project === undefined ? {} : { project }), files };
 }
 
+/** The file of that role; undefined when the build has none. */
+export function fileOf(files: readonly BuildFile[], role: BuildFileRole): BuildFile | undefined {
+  return files.find((file) => file.role === role);
+}
+
 function filesOf(
   args: FlasherArgs,
   app: string,
