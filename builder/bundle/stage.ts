@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { VerifyError } from '../errors/families.ts';
-import { hashInput } from '../files/read-input.ts';
+import { hashInput, readInput } from '../files/read-input.ts';
 import { writeAndSync } from '../files/write-file.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import { formatPartitionCsv } from '../format/partition-csv.ts';
@@ -17,8 +17,11 @@ import {
   OTADATA,
   PARTITION_TABLE,
   PARTITIONS_CSV,
+  sourceFileName,
   stemFiles,
 } from '../manifest/release-files.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import { errorsOf } from '../verify/finding.ts';
 import { verifyRelease } from '../verify/release.ts';
@@ -42,18 +45,7 @@ export const bundleStage: Stage<Verified, Bundle> = {
   title: 'bundling the release',
   run: async (context, verified) => {
     const { plan, staging, target, signers } = verified;
-    const listed = listFiles(verified);
-    const manifest = makeManifest(verified, listed, context.warnings);
-    const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
-    files.set(MANIFEST, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
-    const [first] = signers;
-    if (first !== undefined)
-      files.set(
-        MANIFEST_SIGNATURE,
-        await signManifest(files.get(MANIFEST) ?? Buffer.alloc(0), first),
-      );
-    context.throwIfInterrupted();
-    await writeFiles(verified, files);
+    const manifest = await writeRelease(context, verified);
     context.throwIfInterrupted();
     await requireSound(
       staging.path,
@@ -73,6 +65,33 @@ export const bundleStage: Stage<Verified, Bundle> = {
     };
   },
 };
+
+/** Writes all that is not there yet. What it holds, large ELF files among it, is let go before the release is read back. */
+async function writeRelease(context: Context, verified: Verified): Promise<Manifest> {
+  const listed = [...listFiles(verified), ...(await readSourceFiles(verified))];
+  const manifest = makeManifest(verified, listed, context.warnings);
+  const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
+  const manifestBytes = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+  files.set(MANIFEST, manifestBytes);
+  const [first] = verified.signers;
+  if (first !== undefined) files.set(MANIFEST_SIGNATURE, await signManifest(manifestBytes, first));
+  context.throwIfInterrupted();
+  await writeFiles(verified, files);
+  return manifest;
+}
+
+async function readSourceFiles({
+  plan,
+  staging,
+  sourceFiles = [],
+}: Verified): Promise<readonly ListedFile[]> {
+  const files: ListedFile[] = [];
+  for (const { role } of sourceFiles) {
+    const file = sourceFileName(role, plan.stem);
+    files.push({ role, file, bytes: await readInput(join(staging.path, file), 'a part') });
+  }
+  return files;
+}
 
 function listFiles(verified: Verified): ListedFile[] {
   const { plan, parts, layout, chip } = verified;
@@ -131,11 +150,12 @@ function flasherOptions(
 }
 
 async function writeFiles(
-  { plan, staging }: Verified,
+  { plan, staging, sourceFiles = [] }: Verified,
   files: ReadonlyMap<string, Buffer>,
 ): Promise<void> {
   const names = stemFiles(plan.stem);
   const alreadyThere = new Set([names.app, PARTITION_TABLE, OTADATA, BOOTLOADER]);
+  for (const { role } of sourceFiles) alreadyThere.add(sourceFileName(role, plan.stem));
   const digests = [...files].map(([file, bytes]) => ({ file, sha256: sha256(bytes) }));
   const zip = join(staging.path, names.zip);
   try {

@@ -14,15 +14,21 @@ export type PrebuiltFacts = {
   readonly kind: 'prebuilt';
   readonly file: string;
   readonly sha256: string;
+  /** `build-directory`: `file` is the app of a finished ESP-IDF build. */
   readonly container: 'app' | 'bootloader-first' | 'merged' | 'build-directory';
   /** The partition that the app was taken from. */
   readonly partition?: string;
   readonly micropython?: MicroPythonBanner;
   /** ESP-IDF that the app was built with, from its description. */
   readonly idfVersion: string;
+  /** What a build directory says of its project. */
+  readonly project?: BuiltProject;
   /** Present when the firmware brought a bootloader. */
   readonly bootloaderRollback?: RollbackSupport;
 };
+
+/** The project of an ESP-IDF build, as project_description.json has it. */
+export type BuiltProject = { readonly name: string; readonly version?: string };
 
 /** MicroPython, compiled from source with the OTA module. */
 export type MicroPythonFacts = {
@@ -40,10 +46,13 @@ export type MicroPythonFacts = {
   readonly bootloaderRollback: RollbackSupport;
 };
 
-/** A file that a release carries beside its images. */
-export type ReleaseExtra = {
+/** A file of a build that a release carries beside the firmware, too large to be held: pinned, and read when it is written. */
+export type SourceFile = {
   readonly role: 'sdkconfig' | 'elf' | 'map';
-  readonly bytes: Buffer;
+  readonly path: string;
+  readonly size: number;
+  /** In hex. */
+  readonly sha256: string;
 };
 
 /** A bootloader with the flash offset it belongs at. */
@@ -62,12 +71,12 @@ export type Compiled = {
   /** Missing when the firmware was an app alone. */
   readonly bootloader?: Bootloader;
   readonly source: SourceFacts;
-  readonly extras?: readonly ReleaseExtra[];
+  /** Only builds have them. */
+  readonly sourceFiles?: readonly SourceFile[];
 };
 
 /** What a source of firmware gives, with what its user has to be told. */
-export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source'> & {
-  readonly extras?: readonly ReleaseExtra[];
+export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source' | 'sourceFiles'> & {
   readonly notes: readonly string[];
   readonly warnings: readonly Warning[];
 };

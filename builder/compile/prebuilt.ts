@@ -1,15 +1,15 @@
 import type { Chip } from '../chip/chip.ts';
-import { FormatError, LayoutError, ProfileError } from '../errors/families.ts';
+import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
-import { parseEspImage, requireIntact } from '../format/esp-image.ts';
-import { classifyTrailer } from '../format/image-trailer.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { FilePlan } from '../plan/plan.ts';
 import type { FirmwareParts, PrebuiltFacts } from './compiled.ts';
 import { detectFirmware, isAppAt } from './firmware-input.ts';
 import { splitFlashImage } from './flash-image.ts';
+import { readImageFile } from './image-file.ts';
 import { findMicroPythonBanner, rollbackSupport } from './micropython-banner.ts';
+import { describeMicroPython, requireChip, requireTableOffset } from './match-plan.ts';
 import { namingFile } from './name-format-error.ts';
 import { rollbackWarning } from './rollback-warning.ts';
 
@@ -25,7 +25,7 @@ export function readPrebuilt(bytes: Buffer, plan: FilePlan, chip: Chip): Prebuil
   const name = plan.source.file;
   return namingFile(name, () => {
     const input = detectFirmware(bytes, name);
-    requireChip(input.chip, chip, plan);
+    requireChip(input.chip, chip, { name, board: plan.board });
     const parts =
       input.kind === 'app'
         ? readApp(bytes, plan, chip)
@@ -41,26 +41,14 @@ export function readPrebuilt(bytes: Buffer, plan: FilePlan, chip: Chip): Prebuil
 
 function readApp(bytes: Buffer, plan: FilePlan, chip: Chip): Prebuilt {
   const name = plan.source.file;
-  const image = parseEspImage(bytes);
-  requireIntact(image, name);
-  const trailer = classifyTrailer(bytes, image.length);
-  if (trailer.kind === 'unknown' || trailer.kind === 'misplaced-signature-v2') {
-    throw new FormatError(
-      'TRAILING_DATA',
-      trailer.kind === 'unknown'
-        ? `${name} has data at ${hex(trailer.offset)}, behind its image of ${hex(image.length)} bytes, that is neither padding nor a signature`
-        : `${name} has a signature sector at ${hex(trailer.offset)}, but chips look for it at ${hex(trailer.expectedOffset)}`,
-      { where: { file: name, offset: trailer.offset } },
-    );
-  }
+  const { image, wasSigned } = readImageFile(bytes, name);
   const app = bytes.subarray(0, image.length);
-  const wasSigned = trailer.kind === 'signature-v1' || trailer.kind === 'signature-v2';
   const source = sourceFacts(app, plan, 'app');
   return {
     app,
     source,
     notes: [
-      `${name} is an app alone for ${chip.title}${describeMicroPython(source)}`,
+      `${name} is an app alone for ${chip.title}${describeMicroPython(source.micropython)}`,
       ...(wasSigned ? ['its signature is removed: stamping would void it'] : []),
     ],
     warnings: [
@@ -102,7 +90,7 @@ function readFlashImage(
     bootloader,
     source: { ...source, bootloaderRollback: rollbackSupport(source.micropython?.version) },
     notes: [
-      `${name} is ${what} for ${chip.title}${describeMicroPython(source)}; its app is in '${partition.name}'`,
+      `${name} is ${what} for ${chip.title}${describeMicroPython(source.micropython)}; its app is in '${partition.name}'`,
       ...(parts.app.signed
         ? ['its app is signed; that signature is removed: stamping would void it']
         : []),
@@ -132,18 +120,6 @@ function notMicroPythonWarning(name: string): Warning {
   };
 }
 
-function requireChip(found: Chip, wanted: Chip, plan: FilePlan): void {
-  if (found.chipId === wanted.chipId) return;
-  throw new ProfileError(
-    'BOARD_MISMATCH',
-    `${plan.source.file} is firmware for ${found.title}, but board ${plan.board} has an ${wanted.title}`,
-    {
-      where: { file: plan.source.file },
-      hint: `Take an image for ${wanted.title}, or name a board with ${found.title}.`,
-    },
-  );
-}
-
 function requireAppInSlot(app: Buffer, partition: string, name: string): void {
   if (isAppAt(app, 0)) return;
   throw new FormatError(
@@ -151,18 +127,6 @@ function requireAppInSlot(app: Buffer, partition: string, name: string): void {
     `${name}: partition '${partition}' holds an image without an app description: a bootloader or full-flash image ` +
       'that was written where an app belongs, or an app from before ESP-IDF had descriptions',
     { where: { file: name } },
-  );
-}
-
-/** Bootloader and app were compiled for one table offset; a table elsewhere would not be found. */
-function requireTableOffset(found: number, plan: FilePlan, name: string): void {
-  if (found === plan.partitionTableOffset) return;
-  throw new LayoutError(
-    'TABLE_OFFSET',
-    `${name} was built for a partition table at ${hex(found)}; the profile of ${plan.board} puts it at ${hex(plan.partitionTableOffset)}`,
-    {
-      hint: `Set partitions.tableOffset to ${hex(found)} in the profile: a finished image cannot be moved.`,
-    },
   );
 }
 
@@ -184,10 +148,4 @@ function sourceFacts(
     idfVersion: description.idfVersion,
     ...(micropython === undefined ? {} : { micropython }),
   };
-}
-
-function describeMicroPython({ micropython }: PrebuiltFacts): string {
-  if (micropython === undefined) return ', without a MicroPython banner';
-  const { version, board, mcu } = micropython;
-  return `: MicroPython ${version}${board === undefined ? '' : ` for '${board}' with ${mcu ?? '?'}`}`;
 }

@@ -8,7 +8,7 @@ import type { MicroPythonSource, Plan } from '../plan/plan.ts';
 export type SdkconfigOptions = Readonly<Record<string, string | number | boolean>>;
 
 /** A plan whose firmware is compiled. */
-export type MicroPythonPlan = Plan & { readonly source: MicroPythonSource };
+export type MicroPythonPlan = Omit<Plan, 'source'> & { readonly source: MicroPythonSource };
 
 /** Fragments of firmware/sdkconfig/ that a plan is built with, in order, without their extension. */
 export function fragmentsFor({

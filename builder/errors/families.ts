@@ -20,7 +20,9 @@ export type ProfileCode =
   | 'NOT_AVAILABLE'
   | 'VARIANT_UNKNOWN'
   | 'MICROPYTHON_INVALID'
-  | 'MICROPYTHON_UNKNOWN';
+  | 'MICROPYTHON_UNKNOWN'
+  | 'BUILD_UNFINISHED'
+  | 'BUILD_INCONSISTENT';
 
 /** The profile, the flags and the firmware do not make a plan. */
 export class ProfileError extends OtaBuildError<ProfileCode> {
@@ -78,7 +80,8 @@ export type SigningCode =
   | 'SCHEME_UNSUPPORTED'
   | 'SCHEME_MISMATCH'
   | 'IMAGE_NOT_SIGNABLE'
-  | 'SIGNATURE_SELF_CHECK';
+  | 'SIGNATURE_SELF_CHECK'
+  | 'SIGNING_REQUIRED';
 
 /** A key cannot be used, or an image cannot be signed with it. */
 export class SigningError extends OtaBuildError<SigningCode> {

@@ -1,85 +1,74 @@
-import { FormatError } from '../errors/families.ts';
-import { checkSchema, z } from '../schema/schema.ts';
+import { z } from '../schema/schema.ts';
+import { parseJsonFile } from './json-text.ts';
 
-/** A file of an ESP-IDF build directory that goes into flash. */
-export type FlashedFile = {
-  /** Flash offset in bytes. */
-  readonly offset: number;
-  /** Relative to the build directory. */
-  readonly file: string;
-};
+const LONGEST_TEXT = 1024;
 
-/** What an ESP-IDF build says that has to be flashed. */
-export type FlasherArgs = {
-  /** Espressif's target name. */
-  readonly chip: string;
-  readonly app: FlashedFile;
-  /** Missing when hardware Secure Boot is on: idf.py then leaves the bootloader alone. */
-  readonly bootloader?: FlashedFile;
-  readonly partitionTable?: FlashedFile;
-};
-
-const offset = z
-  .string()
-  .regex(/^0x[0-9a-f]{1,8}$/i, 'expected an offset such as 0x10000')
-  .transform(Number);
-
-const flashedFile = z.looseObject({
+const text = z.string().max(LONGEST_TEXT);
+const offset = text
+  .regex(/^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/, 'expected a flash offset, such as "0x1000"')
+  .transform(Number)
+  .pipe(z.number().max(0xffffffff));
+const image = z.object({
   offset,
-  file: z.string().refine(staysInside, 'expected a path inside of the build directory'),
+  file: text,
+  encrypted: z.union([z.boolean(), text]).optional(),
 });
 
-/** ESP-IDF components/esptool_py/flasher_args.json.in, v5.0 to v6.0; what we do not use may be anything. */
-const schema = z.looseObject({
-  app: flashedFile,
-  bootloader: flashedFile.optional(),
-  'partition-table': flashedFile.optional(),
-  partition_table: flashedFile.optional(),
-  extra_esptool_args: z.looseObject({ chip: z.string() }),
+/** Keys that no reader of ours needs, and images with names of their own, are let through. */
+const schema = z.object({
+  flash_settings: z.object({ flash_mode: text, flash_size: text, flash_freq: text }),
+  flash_files: z.record(text, text),
+  app: image.optional(),
+  bootloader: image.optional(),
+  'partition-table': image.optional(),
+  otadata: image.optional(),
+  extra_esptool_args: z.object({ chip: text }),
 });
 
-/** A build directory names its own files: nothing above it, and nothing absolute. */
-function staysInside(path: string): boolean {
-  if (path === '' || /^([/\\]|[A-Za-z]:)|\0/.test(path)) return false;
-  return !path.split(/[/\\]/).includes('..');
-}
+/** An image that a build wants in flash. `file` is a path below the build directory, as yet unchecked. */
+export type FlasherImage = { readonly offset: number; readonly file: string };
+
+/** What an ESP-IDF build tells flashers. */
+export type FlasherArgs = {
+  /** esptool's name of the chip, which is ESP-IDF's target name: `esp32c3`. */
+  readonly chip: string;
+  /** esptool's words; `size` may be `detect` or `keep`. */
+  readonly settings: { readonly mode: string; readonly size: string; readonly frequency: string };
+  readonly app?: FlasherImage;
+  readonly bootloader?: FlasherImage;
+  readonly partitionTable?: FlasherImage;
+  /** Files for flash that are none of the above and not OTA data: file systems and the like. */
+  readonly otherFiles: readonly string[];
+  /** Some image has to be written encrypted. */
+  readonly encrypted: boolean;
+};
 
 /**
- * Reads flasher_args.json of a finished ESP-IDF build. Throws FormatError that names what is wrong with it; `name` is
- * the file as messages show it.
+ * Reads flasher_args.json of an ESP-IDF build directory. Offsets in it are strings (`"0x1000"`), and so is `encrypted`
+ * (`"false"`). It is written when a build is configured, before anything is compiled. Throws FormatError, which names
+ * `file`, for anything else. Source: ESP-IDF v5.0 to v6.0, components/esptool_py/flasher_args.json.in and
+ * project_include.cmake (esptool_py_flash_target_image).
  */
-export function parseFlasherArgs(text: string, name: string): FlasherArgs {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError('BAD_VALUE', `${name} is not JSON: ${(error as Error).message}`, {
-      where: { file: name },
-      cause: error,
-    });
-  }
-  const result = checkSchema(schema, json);
-  if (!result.ok) {
-    const [issue] = result.issues;
-    throw new FormatError(
-      'BAD_VALUE',
-      `${[name, ...(issue?.path ?? [])].join(': ')}: ${issue?.message ?? 'not as ESP-IDF writes it'}`,
-      {
-        where: { file: name },
-        hint: 'Build again: idf.py writes this file when it configures a project.',
-      },
-    );
-  }
-  const { app, bootloader, extra_esptool_args: extra, ...rest } = result.value;
-  const table = rest['partition-table'] ?? rest.partition_table;
+export function parseFlasherArgs(bytes: Buffer, file: string): FlasherArgs {
+  const args = parseJsonFile(bytes, schema, file);
+  const { app, bootloader, otadata, 'partition-table': partitionTable } = args;
+  const named = [app, bootloader, partitionTable, otadata].flatMap((one) => one ?? []);
+  const known = new Set(named.map((one) => one.file));
   return {
-    chip: extra.chip,
-    app: pick(app),
-    ...(bootloader === undefined ? {} : { bootloader: pick(bootloader) }),
-    ...(table === undefined ? {} : { partitionTable: pick(table) }),
+    chip: args.extra_esptool_args.chip,
+    settings: {
+      mode: args.flash_settings.flash_mode,
+      size: args.flash_settings.flash_size,
+      frequency: args.flash_settings.flash_freq,
+    },
+    ...(app === undefined ? {} : { app: placeOf(app) }),
+    ...(bootloader === undefined ? {} : { bootloader: placeOf(bootloader) }),
+    ...(partitionTable === undefined ? {} : { partitionTable: placeOf(partitionTable) }),
+    otherFiles: [...new Set(Object.values(args.flash_files))].filter((one) => !known.has(one)),
+    encrypted: named.some(({ encrypted }) => encrypted === true || encrypted === 'true'),
   };
 }
 
-function pick({ offset: at, file }: { offset: number; file: string }): FlashedFile {
-  return { offset: at, file };
+function placeOf(image: FlasherImage): FlasherImage {
+  return { offset: image.offset, file: image.file };
 }

@@ -20,15 +20,31 @@ export async function hashInput(
   path: string,
   what: string,
 ): Promise<{ readonly size: number; readonly sha256: string }> {
-  return withInput(path, { what, limit: INPUT_LIMIT }, async (file) => {
-    const hash = createHash('sha256');
+  const hash = createHash('sha256');
+  let size = 0;
+  await withChunks(path, what, (chunk) => {
+    hash.update(chunk);
+    size += chunk.length;
+    return Promise.resolve();
+  });
+  return { size, sha256: hash.digest('hex') };
+}
+
+/**
+ * Gives a file that a user named to `use`, piece by piece: a piece is only valid until `use` is done with it. Throws as
+ * `readInput` does, and what `use` throws.
+ */
+export async function withChunks(
+  path: string,
+  what: string,
+  use: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  await withInput(path, { what, limit: INPUT_LIMIT }, async (file) => {
     const chunk = Buffer.allocUnsafe(CHUNK_SIZE);
-    let size = 0;
     for (;;) {
       const { bytesRead } = await file.read(chunk, 0, CHUNK_SIZE);
-      if (bytesRead === 0) return { size, sha256: hash.digest('hex') };
-      hash.update(chunk.subarray(0, bytesRead));
-      size += bytesRead;
+      if (bytesRead === 0) return;
+      await use(chunk.subarray(0, bytesRead));
     }
   });
 }

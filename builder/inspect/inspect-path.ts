@@ -5,6 +5,8 @@ import { readInput } from '../files/read-input.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
 import { looksLikeSignatureSector, SIGNATURE_SECTOR_SIZE } from '../format/signature-sector.ts';
 import { flashMap } from '../partition/flash-map.ts';
+import { isBuildDirectory } from '../esp-idf/build-place.ts';
+import { describeBuildDirectory } from './build-directory.ts';
 import { DEFAULT_TABLE_OFFSET } from './find-table.ts';
 import { inspectFirmware } from './firmware.ts';
 import type { Inspection, TableInspection } from './inspection.ts';
@@ -17,7 +19,7 @@ import { describeSignatureSector } from './signature-sector.ts';
 const ASSUMED_SLOTS = 2;
 
 /**
- * Explains a file or a release directory, whose kind is told from its bytes. `name` is the path as its user wrote it.
+ * Explains a file, a release directory or an ESP-IDF build directory, whose kind is told from its bytes. `name` is the path as its user wrote it.
  * Damage is part of the answer. Throws UsageError when the path cannot be read or is another directory, FormatError for
  * what cannot be recognised.
  */
@@ -26,6 +28,8 @@ export async function inspectPath(path: string, name: string): Promise<Inspectio
     (entry) => entry.isDirectory(),
     () => false,
   );
+  if (isDirectory && (await isBuildDirectory(path)))
+    return { kind: 'build-directory', name, ...(await describeBuildDirectory(path, name)) };
   if (isDirectory) return { kind: 'release', name, ...(await describeRelease(path, name)) };
   return inspectBytes(await readInput(path, 'something to inspect'), name);
 }

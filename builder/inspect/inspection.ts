@@ -1,5 +1,6 @@
 import type { FlashRegion } from '../partition/flash-map.ts';
 import type { AppReport } from './app.ts';
+import type { BuildDirectoryReport } from './build-directory.ts';
 import type { BootloaderReport } from './bootloader.ts';
 import type { FlashImageReport } from './flash-image.ts';
 import type { OtadataReport } from './otadata.ts';
@@ -23,10 +24,14 @@ export type OtadataInspection = File & { readonly kind: 'otadata' } & OtadataRep
 export type SignatureSectorInspection = File & {
   readonly kind: 'signature-sector';
 } & SignatureSectorReport;
+export type BuildInspection = {
+  readonly kind: 'build-directory';
+  readonly name: string;
+} & BuildDirectoryReport;
 export type ReleaseInspection = { readonly kind: 'release'; readonly name: string } & ReleaseReport;
 
 /**
- * What a file or a release directory is and holds; damage is told, not judged. Plain data: offsets, sizes and addresses
+ * What a file, a release directory or a build directory is and holds; damage is told, not judged. Plain data: offsets, sizes and addresses
  * are numbers, digests are in hex.
  */
 export type Inspection =
@@ -36,4 +41,5 @@ export type Inspection =
   | TableInspection
   | OtadataInspection
   | SignatureSectorInspection
+  | BuildInspection
   | ReleaseInspection;

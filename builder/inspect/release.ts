@@ -73,7 +73,7 @@ async function readManifestFile(directory: string, name: string): Promise<Buffer
     if (!(error instanceof UsageError) || error.code !== 'INPUT_MISSING') throw error;
     throw new UsageError(
       'USAGE',
-      `${name} is a directory without ${MANIFEST}; a release directory was expected`,
+      `${name} is a directory without ${MANIFEST}; a release directory or an ESP-IDF build directory was expected`,
       { where: { file: name }, hint: 'Name a file in it to have that explained.' },
     );
   }

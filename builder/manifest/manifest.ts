@@ -40,7 +40,9 @@ export const manifestSchema = z
         kind: z.literal('prebuilt'),
         file: z.string().describe('Name of the firmware file that was repackaged.'),
         sha256: sha256('SHA-256 of that file.'),
-        container: z.enum(['app', 'bootloader-first', 'merged', 'build-directory']),
+        container: z
+          .enum(['app', 'bootloader-first', 'merged', 'build-directory'])
+          .describe('What it was; build-directory: the file is the app of an ESP-IDF build.'),
         partition: z
           .string()
           .optional()
@@ -54,6 +56,10 @@ export const manifestSchema = z
           })
           .optional()
           .describe("What the app's banner says."),
+        project: z
+          .strictObject({ name: z.string(), version: z.string().optional() })
+          .optional()
+          .describe('What the build directory says of its project.'),
         idfVersion: z.string().describe('ESP-IDF that built the app.'),
         bootloaderRollback: z.enum(['enabled', 'disabled', 'unknown']).optional(),
       }),

@@ -8,12 +8,26 @@ export const OTADATA = 'otadata.bin';
 export const PARTITIONS_CSV = 'partitions.csv';
 export const FLASHER_ARGS = 'flasher_args.json';
 export const FLASH_ARGS = 'flash_args';
+export const SDKCONFIG = 'sdkconfig';
 
 /** Files that are named after the release: `stem` is `<BOARD>[-<VARIANT>]-<version>`. */
 export function stemFiles(stem: string): {
   readonly firmware: string;
   readonly app: string;
+  readonly elf: string;
+  readonly map: string;
   readonly zip: string;
 } {
-  return { firmware: `${stem}.bin`, app: `${stem}.app-bin`, zip: `${stem}.zip` };
+  return {
+    firmware: `${stem}.bin`,
+    app: `${stem}.app-bin`,
+    elf: `${stem}.elf`,
+    map: `${stem}.map`,
+    zip: `${stem}.zip`,
+  };
+}
+
+/** What a file that a build left beside its firmware is called in a release. */
+export function sourceFileName(role: 'sdkconfig' | 'elf' | 'map', stem: string): string {
+  return role === 'sdkconfig' ? SDKCONFIG : stemFiles(stem)[role];
 }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ToolchainChoice } from '../toolchain/choose-toolchain.ts';
 import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
@@ -15,7 +15,7 @@ import { readLayout } from './read-layout.ts';
 import { resolveSource } from './resolve-source.ts';
 import { sourceDate } from './source-date.ts';
 import type { Sources } from './micropython-source.ts';
-import type { FileSource, MicroPythonSource, Plan } from './plan.ts';
+import type { FinishedSource, MicroPythonSource, Plan } from './plan.ts';
 import { profileRequest } from './profile-request.ts';
 
 /** What planning needs of the world: it may fetch sources or pull a container, and both take a while. */
@@ -174,10 +174,14 @@ async function versionFromGit(projectDirectory: string): Promise<string | undefi
 
 async function versionFromSource(
   { projectDirectory }: PlanRequest,
-  { kind, file }: FileSource,
+  source: FinishedSource,
   versionInFirmware: VersionReader,
 ): Promise<string | undefined> {
-  if (kind === 'drill') return DRILL_VERSION;
+  if (source.kind === 'drill') return DRILL_VERSION;
+  const file =
+    source.kind === 'build-directory'
+      ? join(source.directory, source.files.find(({ role }) => role === 'app')?.file ?? '')
+      : source.file;
   return versionInFirmware(
     await readInput(resolve(projectDirectory, file), 'a firmware image'),
     file,

@@ -1,3 +1,4 @@
+import { BUILD_FILE_ROLES } from '../esp-idf/build-file-roles.ts';
 import { byteCount, z } from '../schema/schema.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -71,6 +72,21 @@ export const planSchema = z.strictObject({
     fileSource('prebuilt'),
     fileSource('drill'),
     micropythonSource,
+    z.strictObject({
+      /** A finished ESP-IDF build directory. */
+      kind: z.literal('build-directory'),
+      /** As the user named it. */
+      directory: z.string(),
+      /** What a release is made of, pinned: paths below the directory. */
+      files: z.array(
+        z.strictObject({
+          role: z.enum(BUILD_FILE_ROLES),
+          file: z.string(),
+          size: z.number().int().nonnegative(),
+          sha256: sha256Hex,
+        }),
+      ),
+    }),
   ]),
   flash: z.strictObject({
     /** A size to write into the bootloader header, or `keep` for the one that is there. */
@@ -114,7 +130,10 @@ export type Plan = Readonly<z.infer<typeof planSchema>>;
 export type MicroPythonSource = Extract<Plan['source'], { kind: 'micropython' }>;
 
 /** A source of firmware that is one finished file. */
-export type FileSource = Exclude<Plan['source'], MicroPythonSource>;
+export type FileSource = Extract<Plan['source'], { readonly file: string }>;
+
+/** A source of firmware that is not compiled. */
+export type FinishedSource = Exclude<Plan['source'], MicroPythonSource>;
 
 /** The plan of a release that is made of one finished file. */
 export type FilePlan = Omit<Plan, 'source'> & { readonly source: FileSource };

@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { ProfileError } from '../errors/families.ts';
+import { findBuildFiles } from '../esp-idf/build-files.ts';
 import { findInProject } from '../files/project-lookup.ts';
 import { hashInput } from '../files/read-input.ts';
 import { shortPath } from '../profile/load-profile.ts';
-import type { FileSource } from './plan.ts';
+import type { FinishedSource } from './plan.ts';
 
 /** What `--firmware` says for the built-in rollback drill; a file of that name is `./drill`. */
 const DRILL = 'drill';
@@ -16,14 +18,28 @@ export type SourceRequest = {
 };
 
 /** Where the app comes from, pinned by its SHA-256. Throws ProfileError or UsageError when there is nothing to take. */
-export async function resolveSource(request: SourceRequest): Promise<FileSource> {
+export async function resolveSource(request: SourceRequest): Promise<FinishedSource> {
   const { projectDirectory, firmware } = request;
   const path = firmware === DRILL ? await findDrill(request) : resolve(projectDirectory, firmware);
+  if (await isDirectory(path)) return resolveBuild(path, shortPath(projectDirectory, path));
   return {
     kind: firmware === DRILL ? 'drill' : 'prebuilt',
     file: shortPath(projectDirectory, path),
     ...(await hashInput(path, 'a firmware image')),
   };
+}
+
+/** A directory is an ESP-IDF build, or an error that says so. */
+async function resolveBuild(path: string, directory: string): Promise<FinishedSource> {
+  const { files } = await findBuildFiles(path, directory);
+  return { kind: 'build-directory', directory, files: [...files] };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
 }
 
 async function findDrill({ projectDirectory, chip }: SourceRequest): Promise<string> {

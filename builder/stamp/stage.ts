@@ -27,6 +27,15 @@ export const stampStage: Stage<Compiled, Stamped> = {
       app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
       APP_DESC_OFFSET,
     );
+    if (app === compiled.app) {
+      context.note(
+        'the app says all that already, its time included: not a byte of it was changed',
+      );
+    } else if (compiled.sourceFiles?.some(({ role }) => role === 'elf') === true) {
+      context.note(
+        'the ELF file keeps the description it was linked with; the app still names it by its SHA-256, as debuggers need',
+      );
+    }
     if (secureVersion > 0) {
       context.note(
         `secure_version ${secureVersion}: a bootloader with anti-rollback burns ${secureVersion} eFuse bit(s) once this app ` +

@@ -20,17 +20,19 @@ export type Stamp = {
 };
 
 /**
- * A copy of an unsigned app image with a new description, checksum and SHA-256. Throws ProfileError for text that does
+ * A copy of an unsigned app image with a new description, checksum and SHA-256; the very same buffer when version, project
+ * name and secure_version are right already, as they are from a compiler that was told them. Throws ProfileError for text that does
  * not fit and for a secure_version below the one that is there; FormatError when `app` is not an app image.
  * Source: ESP-IDF esp_app_desc.h; core dumps and the monitor find the ELF file by app_elf_sha256, so it is left alone.
  */
 export function stampApp(app: Buffer, stamp: Stamp): Buffer {
   const end = APP_DESC_OFFSET + APP_DESC_SIZE;
-  const bytes = Buffer.from(app);
-  const before = parseAppDescription(bytes.subarray(APP_DESC_OFFSET, end), APP_DESC_OFFSET);
+  const before = parseAppDescription(app.subarray(APP_DESC_OFFSET, end), APP_DESC_OFFSET);
   requireText('version', stamp.version);
   requireText('project name', stamp.projectName);
   requireNotLower(before, stamp.secureVersion);
+  if (saysAlready(before, stamp)) return app;
+  const bytes = Buffer.from(app);
   patchAppDescription(bytes.subarray(APP_DESC_OFFSET, end), {
     version: stamp.version,
     projectName: stamp.projectName,
@@ -39,6 +41,14 @@ export function stampApp(app: Buffer, stamp: Stamp): Buffer {
   }).copy(bytes, APP_DESC_OFFSET);
   sealEspImage(bytes);
   return bytes;
+}
+
+function saysAlready(before: AppDescription, stamp: Stamp): boolean {
+  return (
+    before.version === stamp.version &&
+    before.projectName === stamp.projectName &&
+    before.secureVersion === stamp.secureVersion
+  );
 }
 
 function requireText(what: string, text: string): void {

@@ -46,6 +46,7 @@ export type FindingCode =
   | 'MANIFEST_SIGNATURE'
   | 'CHECKSUMS_MISMATCH'
   | 'ZIP_MISMATCH'
+  | 'SOURCE_FILE_MISMATCH'
   | 'RELEASE_WARNING';
 
 /** A named group of findings, so that a report can also say what was looked at and found in order. */

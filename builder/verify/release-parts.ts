@@ -1,14 +1,7 @@
 import { findChipByName } from '../chip/registry.ts';
-import {
-  flashFrequencyName,
-  flashModeName,
-  flashSizeByCode,
-  flashSizeByName,
-} from '../chip/flash-settings.ts';
+import { flashFrequencyName, flashModeName, flashSizeByCode } from '../chip/flash-settings.ts';
 import type { Chip } from '../chip/chip.ts';
-import { FormatError } from '../errors/families.ts';
-import { parsePartitionCsv, placePartitions } from '../format/partition-csv.ts';
-import type { Partition } from '../format/partition-table.ts';
+import type { AppDescription } from '../format/app-desc.ts';
 import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { ArtifactRole, Manifest } from '../manifest/manifest.ts';
 import { MANIFEST } from '../manifest/release-files.ts';
@@ -19,9 +12,10 @@ import type { CheckedImage } from './image.ts';
 import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
 import { signersOf, type CheckedSignature } from './signature.ts';
-import { checkTable } from './table.ts';
+import { checkReleaseTables } from './release-tables.ts';
 
-type Parts = {
+/** What is checked of a release, and against what. */
+export type Parts = {
   readonly manifest: Manifest;
   readonly chip: Chip;
   /** A part's name and bytes; undefined when the manifest does not list it or it is not there. */
@@ -39,6 +33,7 @@ export function checkReleaseParts(
 ): {
   readonly checks: readonly Check[];
   readonly signature?: CheckedSignature;
+  readonly description?: AppDescription;
   readonly bootloaderSigned: boolean;
 } {
   const chip = findChipByName(manifest.chip);
@@ -78,10 +73,11 @@ export function checkReleaseParts(
         findings: bootloader.findings,
         ...(part('bootloader') === undefined ? { absent: 'none in this release' } : {}),
       },
-      { title: 'partition table', findings: checkTables(parts) },
+      { title: 'partition table', findings: checkReleaseTables(parts) },
       { title: 'OTA data', findings: checkOtadataPart(parts) },
     ],
     ...(app?.signature === undefined ? {} : { signature: app.signature }),
+    ...(app?.description === undefined ? {} : { description: app.description }),
   };
 }
 
@@ -213,76 +209,6 @@ function compareFlashSettings({ image, chip }: CheckedImage, { flash }: Manifest
   const inHeader = `${mode ?? '?'}, ${frequencies.join('/')}, ${size ?? '?'}`;
   const message = `says ${flash.mode}, ${flash.freq}, ${flash.size} of flash; the bootloader's header says ${inHeader}`;
   return [errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST })];
-}
-
-function checkTables({ manifest, chip, part }: Parts): readonly Finding[] {
-  const table = part('partition-table');
-  if (table === undefined) return [];
-  const tableOffset = table.offset ?? 0;
-  const flashSize = flashSizeByName(manifest.flash.size)?.bytes;
-  const unknownSize =
-    flashSize === undefined
-      ? [
-          errorFinding('MANIFEST_MISMATCH', `flash size '${manifest.flash.size}' does not exist`, {
-            file: MANIFEST,
-          }),
-        ]
-      : [];
-  const checked = checkTable(table.bytes, { file: table.file, tableOffset, flashSize });
-  const inManifest = manifest.partitions.map(({ flags, ...row }) => ({
-    ...row,
-    encrypted: flags.includes('encrypted'),
-    readonly: flags.includes('readonly'),
-  }));
-  const findings = [...unknownSize, ...checked.findings];
-  if (!sameRows(checked.partitions, inManifest)) {
-    findings.push(
-      errorFinding('TABLE_MISMATCH', 'has other partitions than the manifest lists', {
-        file: table.file,
-      }),
-    );
-  }
-  const csv = part('partitions-csv');
-  if (
-    csv !== undefined &&
-    !csvAgrees(
-      csv.bytes,
-      { tableOffset, primaryBootloaderOffset: chip.bootloaderOffset },
-      checked.partitions,
-    )
-  ) {
-    findings.push(
-      errorFinding('TABLE_MISMATCH', 'has other partitions than the binary table', {
-        file: csv.file,
-      }),
-    );
-  }
-  return findings;
-}
-
-function csvAgrees(
-  bytes: Buffer,
-  placement: { readonly tableOffset: number; readonly primaryBootloaderOffset: number },
-  partitions: readonly Partition[],
-): boolean {
-  try {
-    const rows = placePartitions(parsePartitionCsv(bytes), placement).map(
-      ({ line, ...row }) => row,
-    );
-    return sameRows(rows, partitions);
-  } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
-  }
-}
-
-function sameRows(a: readonly Partition[], b: readonly Partition[]): boolean {
-  const show = ({ name, type, subtype, offset, size, encrypted, readonly }: Partition): string =>
-    JSON.stringify([name, type, subtype, offset, size, encrypted, readonly]);
-  return (
-    a.length === b.length &&
-    a.every((row, index) => b[index] !== undefined && show(row) === show(b[index]))
-  );
 }
 
 function checkOtadataPart({ manifest, part }: Parts): readonly Finding[] {

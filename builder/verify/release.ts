@@ -10,6 +10,7 @@ import { manifestSignatureHolds } from './manifest-signature.ts';
 import { readRelease, type ReleaseFiles } from './read-release.ts';
 import { checkReleaseParts } from './release-parts.ts';
 import type { CheckedSignature } from './signature.ts';
+import { checkSourceFiles } from './source-files.ts';
 import { checkZip } from './zip-contents.ts';
 
 export type ReleaseOptions = {
@@ -75,6 +76,7 @@ export async function checkRelease(
         ...(manifest.signing === null ? { absent: 'not signed' } : {}),
       },
       ...parts.checks,
+      checkSourceFiles(manifest, { files, digests, description: parts.description }),
       {
         title: 'full-flash image',
         findings: checkFlashImage(manifest, files),

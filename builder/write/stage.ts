@@ -1,8 +1,17 @@
 import { join } from 'node:path';
+import type { SourceFile } from '../compile/compiled.ts';
+import { ProfileError } from '../errors/families.ts';
+import { copyInput } from '../files/copy-input.ts';
 import { createStagingDirectory, requireFree } from '../files/staging-directory.ts';
 import { writeAndSync } from '../files/write-file.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
-import { BOOTLOADER, OTADATA, PARTITION_TABLE, stemFiles } from '../manifest/release-files.ts';
+import {
+  BOOTLOADER,
+  OTADATA,
+  PARTITION_TABLE,
+  sourceFileName,
+  stemFiles,
+} from '../manifest/release-files.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Signed } from '../sign/signed.ts';
@@ -38,6 +47,10 @@ export function writeStage(output: OutputOptions): Stage<Signed, Written> {
         context.throwIfInterrupted();
         await writePart(join(staging.path, name), bytes);
       }
+      for (const file of signed.sourceFiles ?? []) {
+        context.throwIfInterrupted();
+        await copySourceFile(file, join(staging.path, sourceFileName(file.role, signed.plan.stem)));
+      }
       return {
         ...signed,
         staging,
@@ -47,6 +60,20 @@ export function writeStage(output: OutputOptions): Stage<Signed, Written> {
       };
     },
   };
+}
+
+/** Copied in pieces, as an ELF file has tens of megabytes; what was pinned when the build was read is what counts. */
+async function copySourceFile({ role, path, ...pinned }: SourceFile, to: string): Promise<void> {
+  const copied = await copyInput(path, `a file of a build (${role})`, to).catch(
+    (error: unknown) => {
+      throw describeWriteFailure(error, to);
+    },
+  );
+  if (copied.sha256 === pinned.sha256 && copied.size === pinned.size) return;
+  throw new ProfileError('SOURCE_CHANGED', `${path} changed while the release was made`, {
+    where: { file: path },
+    hint: 'Wait for the build to end, then plan again.',
+  });
 }
 
 async function writePart(path: string, bytes: Buffer): Promise<void> {

@@ -16,6 +16,8 @@ export type FirmwareOptions = {
   /** In the description; MicroPython's releases leave both empty. */
   readonly appVersion?: string;
   readonly projectName?: string;
+  /** SHA-256 of the ELF file that it is said to be made of. */
+  readonly elfSha256?: Buffer;
 };
 
 const MOST_IN_RAM = 0x10000;
@@ -77,6 +79,7 @@ function describe({
   mmuPageSizeLog2 = 0,
   appVersion = '',
   projectName = '',
+  elfSha256 = Buffer.alloc(32, 0x5a),
 }: FirmwareOptions): Buffer {
   const bytes = Buffer.alloc(256);
   bytes.writeUInt32LE(0xabcd5432, 0);
@@ -86,7 +89,7 @@ function describe({
   bytes.write('06:51:35', 80, 'latin1');
   bytes.write('Jun  2 2024', 96, 'latin1');
   bytes.write('v5.0.4', 112, 'latin1');
-  bytes.fill(0x5a, 144, 176);
+  elfSha256.copy(bytes, 144);
   bytes.writeUInt8(mmuPageSizeLog2, 180);
   return bytes;
 }

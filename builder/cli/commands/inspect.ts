@@ -12,10 +12,12 @@ export function addInspectCommand(program: Command, host: CommandHost): void {
       .command('inspect')
       .argument(
         '<path...>',
-        'images, partition tables, OTA data, signature sectors or release directories',
+        'images, partition tables, OTA data, signature sectors, releases or ESP-IDF build directories',
       ),
   )
-    .description('explain any image, partition table, OTA data, signature sector or release')
+    .description(
+      'explain any image, partition table, OTA data, signature sector, release or build directory',
+    )
     .action(async (paths, options) => {
       const { edge } = host;
       const output = new Output(edge, options);

@@ -34,8 +34,9 @@ export function withPlanOptions(command: Command) {
       .option('--variant <name>', "variant, which becomes part of the release's name")
       .option('--profile <file>', 'profile file instead of the one found by board name')
       .option(
-        '--firmware <file>',
-        'repackage instead of compiling: MicroPython .bin as released, merged image, .app-bin, or drill',
+        '--firmware <source>',
+        'what to repackage: a MicroPython .bin as released, a merged image, an .app-bin or a finished ESP-IDF build ' +
+          'directory; drill: the built-in rollback drill',
       )
       .option(
         '--micropython <dir>',

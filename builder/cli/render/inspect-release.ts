@@ -68,12 +68,18 @@ function describeSource(source: Manifest['source']): string {
     const container = source.container === undefined ? '' : ` (${shown(source.container)})`;
     return `MicroPython ${shown(source.version)}${dirty}, board ${shown(source.board)}, ESP-IDF ${shown(source.idfVersion)}${container}`;
   }
-  const { file, micropython, idfVersion, partition, bootloaderRollback } = source;
+  const { file, micropython, idfVersion, partition, bootloaderRollback, container, project } =
+    source;
   const what = micropython === undefined ? '' : `: MicroPython ${shown(micropython.version)}`;
   const where = partition === undefined ? '' : `, app from '${shown(partition)}'`;
   const rollback =
     bootloaderRollback === undefined ? '' : `, rollback in its bootloader ${bootloaderRollback}`;
-  return `${shown(file)}${what}, ESP-IDF ${shown(idfVersion)}${where}${rollback}`;
+  const version = project?.version === undefined ? '' : ` ${shown(project.version)}`;
+  const build =
+    container === 'build-directory'
+      ? ` of an ESP-IDF build directory${project === undefined ? '' : ` (project ${shown(project.name)}${version})`}`
+      : '';
+  return `${shown(file)}${build}${what}, ESP-IDF ${shown(idfVersion)}${where}${rollback}`;
 }
 
 function renderArtifacts(artifacts: readonly ArtifactReport[], colours: Colours): string {

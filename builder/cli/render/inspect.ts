@@ -3,6 +3,7 @@ import { hex } from '../../errors/hex.ts';
 import { findChipByName } from '../../chip/registry.ts';
 import type { Output } from '../output.ts';
 import { renderApp, renderBootloader } from './inspect-app.ts';
+import { renderBuildDirectory } from './inspect-build.ts';
 import { joinParts, renderFacts, renderParagraph, sizeInBytes } from './inspect-facts.ts';
 import { renderFlashImage, renderPartitionTable } from './inspect-flash.ts';
 import { renderOtadata } from './inspect-otadata.ts';
@@ -34,6 +35,10 @@ function describeKind(inspection: Inspection): string {
       return `OTA data, ${sizeInBytes(inspection.size)}, explained for a layout with ${inspection.slotCount} slots`;
     case 'signature-sector':
       return `Secure Boot V2 signature sector, ${sizeInBytes(inspection.size)}; without its image, no signature can be checked`;
+    case 'build-directory':
+      return inspection.state === 'finished'
+        ? 'ESP-IDF build directory'
+        : 'ESP-IDF build directory, of which no release can be made';
     case 'release':
       return 'release directory';
   }
@@ -53,6 +58,8 @@ function sectionsOf(inspection: Inspection, output: Output): readonly string[] {
       return renderOtadata(inspection, output);
     case 'signature-sector':
       return [renderFacts(signatureSectorFacts(inspection, output.colours), output)];
+    case 'build-directory':
+      return renderBuildDirectory(inspection, output);
     case 'release':
       return renderRelease(inspection, output);
   }

@@ -1,5 +1,5 @@
 import { hex } from '../../errors/hex.ts';
-import type { Plan } from '../../plan/plan.ts';
+import type { MicroPythonSource, Plan } from '../../plan/plan.ts';
 import type { Output } from '../output.ts';
 
 /** A plan as a person reads it; --json prints the plan itself. */
@@ -15,7 +15,7 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
       `${plan.version}, project ${plan.projectName}, secure_version ${plan.secureVersion}`,
     ],
     ['created', plan.createdAt],
-    ...describeSource(plan),
+    ...describeSource(plan.source),
     ['flash size', plan.flash.size === 'keep' ? "as in the bootloader's header" : plan.flash.size],
     [
       'layout',
@@ -30,9 +30,7 @@ export function renderPlan(plan: Plan, { colours }: Output): string {
   return rows.map(([label, value]) => `${colours.bold(label.padEnd(11))}${value}`).join('\n');
 }
 
-function describeSource({ source }: Plan): [string, string][] {
-  if (source.kind !== 'micropython')
-    return [['firmware', `${source.file} (${source.size} bytes, sha256 ${source.sha256})`]];
+function describeBuild(source: MicroPythonSource): [string, string][] {
   const { toolchain, userModules, sdkconfig, frozenManifest } = source;
   const extended = source.otaExtended ? 'with' : 'without';
   return [
@@ -61,6 +59,19 @@ const VERIFIED = {
   'on-update': 'by the running app, before it takes an update',
   'secure-boot': 'by hardware Secure Boot',
 } as const;
+
+function describeSource(source: Plan['source']): [string, string][] {
+  if (source.kind === 'micropython') return describeBuild(source);
+  if (source.kind !== 'build-directory')
+    return [['firmware', `${source.file} (${source.size} bytes, sha256 ${source.sha256})`]];
+  return [
+    ['firmware', `${source.directory}, an ESP-IDF build directory`],
+    ...source.files.map(({ file, size, sha256 }): [string, string] => [
+      '',
+      `${file} (${size} bytes, sha256 ${sha256})`,
+    ]),
+  ];
+}
 
 function describeSigning({ signing }: Plan): string {
   if (signing === null) return 'none';

@@ -1,6 +1,7 @@
 // A stand-in for ESP-IDF's idf.py, bundled by tests/support/build-cli.ts: takes the same arguments, prints the same kinds of
 // lines and leaves the same files, but compiles nothing. FAKE_IDF says how it should go wrong.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findChipByName } from '../../../builder/chip/registry.ts';
@@ -170,6 +171,7 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
   });
   const appOffset = rows.find(({ type }) => type === 0)?.offset ?? 0x10000;
   const has = (name: string): boolean => options.get(name) === 'y';
+  const elf = Buffer.from(`\x7fELF of a build at ${process.env['SOURCE_DATE_EPOCH'] ?? ''}`);
   const app = makeApp({
     chip,
     version: process.env['MICROPY_GIT_TAG'] ?? '',
@@ -183,13 +185,14 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
       : { appVersion: text('CONFIG_APP_PROJECT_VER') }),
     projectName: define('OTA_BUILD_PROJECT_NAME') || 'micropython',
     flashSizeCode: 2,
+    elfSha256: createHash('sha256').update(elf).digest(),
   });
   const file = (name: string, bytes: Uint8Array | string): void => {
     mkdirSync(dirname(join(out, name)), { recursive: true });
     writeFileSync(join(out, name), bytes);
   };
   file('micropython.bin', app);
-  if (mode !== 'no-elf') file('micropython.elf', Buffer.concat([Buffer.from('\x7fELF'), app]));
+  if (mode !== 'no-elf') file('micropython.elf', elf);
   file('micropython.map', 'Archive member included to satisfy reference by file\n');
   file('bootloader/bootloader.bin', makeBootloader({ chip }));
   file('partition_table/partition-table.bin', encodePartitionTable(rows));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { esp32 } from '../../../builder/chip/esp32.ts';
 import { compileStage as stageFor } from '../../../builder/compile/stage.ts';
 import { ProfileError, UsageError } from '../../../builder/errors/families.ts';
-import type { FilePlan } from '../../../builder/plan/plan.ts';
+import type { FilePlan, Plan } from '../../../builder/plan/plan.ts';
 import { aContext, notesOf } from '../../support/contexts.ts';
 import { makeApp } from '../../support/firmware.ts';
 import { aPlan } from '../../support/plans.ts';
@@ -14,7 +14,7 @@ const compileStage = stageFor({ useCache: true });
 const APP = makeApp({ chip: esp32 });
 const SHA256 = createHash('sha256').update(APP).digest('hex');
 
-const planOf = (file: string, changes: Partial<FilePlan> = {}): FilePlan =>
+const planOf = (file: string, changes: Partial<FilePlan> = {}): Plan =>
   aPlan({ source: { kind: 'prebuilt', file, size: APP.length, sha256: SHA256 }, ...changes });
 
 describe('reading the firmware', () => {

@@ -102,6 +102,7 @@ describe('A release', () => {
       'bootloader',
       'partition table',
       'OTA data',
+      'files of the build (ELF, map, sdkconfig)',
       'full-flash image',
       'flash arguments',
       'zip',
