@@ -45,7 +45,7 @@ def _load(url, request_args):
 
 def _get(data, key, kind, where):
     value = data.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind):
         raise ManifestError("%s: '%s' is missing, or not what it should be" % (where, key))
     return value
 

@@ -204,6 +204,16 @@ def test_a_file_that_changes_during_the_download_is_given_up():
                     assert reset().runs(OLD)
 
 
+def test_a_file_that_has_another_length_after_a_break_is_given_up():
+    for ranges in (True, False):
+        new_device()
+        server = serve()
+        server.etag = None
+        server.ranges = ranges
+        server.script = [{"cut": 5000}, {"body": NEW + bytes(16)}]
+        raises(ota.DownloadError, "its length is another", fetch, sha=sha(NEW))
+
+
 def test_a_part_that_was_not_asked_for_is_refused():
     good = "bytes 5000-%d/%d" % (len(NEW) - 1, len(NEW))
     for span in ("", "bytes", "bytes 4999-%d/%d" % (len(NEW) - 1, len(NEW)), "bytes 5000-4999/*", "bytes x-y/z", "bytes 5000-/9", "items 5000-9/10"):

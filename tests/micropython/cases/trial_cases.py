@@ -117,6 +117,31 @@ def test_cancel_force_drops_an_update_that_waits_for_its_reset():
             assert not ota.rollback.pending()
 
 
+def test_a_firmware_that_runs_because_the_chosen_one_did_not_boot_is_confirmed_again():
+    def fallen_back():
+        device = new_device()
+        device.put_entry(0, 2, chip.VALID)
+        reset()
+        assert device.runs(OLD)
+        equal(ota.status.boot_ota().info()[4], "ota_1")
+        return device
+
+    device = fallen_back()
+    ota.rollback.cancel_force()
+    for _ in range(3):
+        reset()
+        assert device.runs(OLD)
+        assert not ota.rollback.pending()
+    device = fallen_back()
+    with ota.update.OTA(verbose=False) as update:
+        update.from_stream(io.BytesIO(NEW))
+    reset()
+    assert device.runs(NEW)
+    reset()
+    assert device.runs(OLD)
+    assert not ota.rollback.pending()
+
+
 def test_force_without_a_second_firmware_is_refused():
     for options in ({"slots": 1}, {"slots": 0, "factory": True}):
         new_device(**options)
