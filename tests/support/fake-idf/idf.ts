@@ -69,6 +69,7 @@ async function build(): Promise<void> {
     join(port, 'boards', 'sdkconfig.base'),
     ...define('OTA_BUILD_SDKCONFIG').split(';'),
   ]);
+  options.set('CONFIG_IDF_TARGET', `"${chip.name}"`);
   if (mode === 'drops-rollback') options.set('CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE', 'n');
   // A real build leaves things in its source tree.
   appendFileSync(join(port, 'lockfiles'), 'changed by the build\n');
@@ -171,7 +172,10 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
   });
   const appOffset = rows.find(({ type }) => type === 0)?.offset ?? 0x10000;
   const has = (name: string): boolean => options.get(name) === 'y';
-  const elf = Buffer.from(`\x7fELF of a build at ${process.env['SOURCE_DATE_EPOCH'] ?? ''}`);
+  // Bundled to node_modules/.cache/fake-idf: the drill's ELF file is a real one.
+  const elf = readFileSync(
+    join(import.meta.dirname, '../../../firmware/drill', `${chip.name}.elf`),
+  );
   const app = makeApp({
     chip,
     version: process.env['MICROPY_GIT_TAG'] ?? '',
@@ -204,7 +208,12 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
   );
   file(
     'project_description.json',
-    JSON.stringify({ project_name: 'micropython', target: chip.name }),
+    JSON.stringify({
+      project_name: 'micropython',
+      target: chip.name,
+      app_elf: 'micropython.elf',
+      app_bin: 'micropython.bin',
+    }),
   );
   const flashed = (offset: number, name: string) => ({
     offset: `0x${offset.toString(16)}`,
@@ -216,6 +225,11 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
     JSON.stringify({
       write_flash_args: ['--flash_mode', 'dio', '--flash_size', '4MB', '--flash_freq', '40m'],
       flash_settings: { flash_mode: 'dio', flash_size: '4MB', flash_freq: '40m' },
+      flash_files: {
+        [`0x${chip.bootloaderOffset.toString(16)}`]: 'bootloader/bootloader.bin',
+        [`0x${appOffset.toString(16)}`]: 'micropython.bin',
+        [`0x${tableOffset.toString(16)}`]: 'partition_table/partition-table.bin',
+      },
       bootloader: flashed(chip.bootloaderOffset, 'bootloader/bootloader.bin'),
       app: flashed(appOffset, 'micropython.bin'),
       'partition-table': flashed(tableOffset, 'partition_table/partition-table.bin'),
