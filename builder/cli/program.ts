@@ -4,6 +4,7 @@ import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addOtadataCommand } from './commands/otadata.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
 import { Output } from './output.ts';
@@ -62,6 +63,7 @@ function createProgram(host: CommandHost): Command {
     addPlanCommand,
     addInspectCommand,
     addVerifyCommand,
+    addSignCommand,
     addKeysCommand,
     addOtadataCommand,
   ])

@@ -12,10 +12,10 @@ import { checkAppImage } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
 import { checkOtadata } from './otadata.ts';
-import { signersOf } from './signature.ts';
+import { signersOfImage, type ImageOptions } from './image.ts';
 import { checkTable } from './table.ts';
 
-export type FlashFile = FlashImageSource & { readonly trustedKeys?: readonly Buffer[] };
+export type FlashFile = FlashImageSource & Pick<ImageOptions, 'trustedKeys' | 'publicKeys'>;
 
 export type CheckedFlashFile = {
   readonly kind: 'flash-image' | 'bootloader';
@@ -41,7 +41,7 @@ export function checkFlashFile(file: FlashFile): CheckedFlashFile {
 }
 
 function checkParts(
-  { bytes, start, chip, name, trustedKeys }: FlashFile,
+  { bytes, start, chip, name, trustedKeys, publicKeys }: FlashFile,
   parts: FlashImageParts,
 ): CheckedFlashFile {
   const { bootloader, tableOffset, partitions } = parts;
@@ -56,6 +56,7 @@ function checkParts(
     chip,
     slotSize: Math.min(app.size, ...partitions.filter(isOtaSlot).map(({ size }) => size)),
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   const checkedBootloader = checkBootloaderImage(bootloader.bytes, {
     file: `${name} (bootloader)`,
@@ -72,7 +73,7 @@ function checkParts(
   });
   return {
     kind: 'flash-image',
-    signedBy: signersOf(checkedApp.signature),
+    signedBy: signersOfImage(checkedApp),
     checks: [
       { title: 'bootloader', findings: checkedBootloader.findings },
       { title: 'partition table', findings: checkedTable.findings },
@@ -114,14 +115,14 @@ function checkRest(
 }
 
 function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {
-  const { findings, signature } = checkBootloaderImage(bytes, {
+  const checked = checkBootloaderImage(bytes, {
     file: name,
     chip,
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
   });
   return {
     kind: 'bootloader',
-    signedBy: signersOf(signature),
-    checks: [{ title: 'bootloader', findings }],
+    signedBy: signersOfImage(checked),
+    checks: [{ title: 'bootloader', findings: checked.findings }],
   };
 }

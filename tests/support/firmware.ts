@@ -13,7 +13,12 @@ export type FirmwareOptions = {
   readonly flashSizeCode?: number;
   readonly tableOffset?: number;
   readonly mmuPageSizeLog2?: number;
+  /** As `git describe` names ESP-IDF; a release that knows the chip, unless said. */
+  readonly idfVersion?: string;
 };
+
+/** Chips that ESP-IDF 5.0 does not know. */
+const NEWER_CHIPS = ['esp32c5', 'esp32c61', 'esp32p4'];
 
 const MOST_IN_RAM = 0x10000;
 
@@ -69,13 +74,18 @@ export function makeApp(options: FirmwareOptions): Buffer {
 }
 
 /** esp_app_desc_t as MicroPython's releases have it: no version, no project name. */
-function describe({ secureVersion = 0, mmuPageSizeLog2 = 0 }: FirmwareOptions): Buffer {
+function describe({
+  chip,
+  secureVersion = 0,
+  mmuPageSizeLog2 = 0,
+  idfVersion = NEWER_CHIPS.includes(chip.name) ? 'v5.5.1' : 'v5.0.4',
+}: FirmwareOptions): Buffer {
   const bytes = Buffer.alloc(256);
   bytes.writeUInt32LE(0xabcd5432, 0);
   bytes.writeUInt32LE(secureVersion, 4);
   bytes.write('06:51:35', 80, 'latin1');
   bytes.write('Jun  2 2024', 96, 'latin1');
-  bytes.write('v5.0.4', 112, 'latin1');
+  bytes.write(idfVersion, 112, 'latin1');
   bytes.fill(0x5a, 144, 176);
   bytes.writeUInt8(mmuPageSizeLog2, 180);
   return bytes;
