@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
+import { addFlashEncryptionCommands } from './commands/flash-encryption.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addOtadataCommand } from './commands/otadata.ts';
@@ -66,6 +67,7 @@ function createProgram(host: CommandHost): Command {
     addSignCommand,
     addKeysCommand,
     addOtadataCommand,
+    addFlashEncryptionCommands,
   ])
     add(program, host);
   return program;

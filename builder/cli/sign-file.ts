@@ -1,10 +1,5 @@
-import {
-  requireOtherFile,
-  signToFile,
-  stripToFile,
-  writeSigningRequest,
-  type SignJob,
-} from '../sign/run-sign.ts';
+import { requireOtherFile } from '../files/other-file.ts';
+import { signToFile, stripToFile, writeSigningRequest, type SignJob } from '../sign/run-sign.ts';
 import type { SignAction } from './commands/sign.ts';
 import type { Output } from './output.ts';
 import { renderRequest, renderSigned, renderStripped } from './render/sign.ts';
@@ -19,8 +14,7 @@ export type SignRun = {
 /** Carries out what `ota-build sign` was asked for, and prints the result. Throws what signing throws. */
 export async function runSignAction(action: SignAction, run: SignRun): Promise<void> {
   const { job, output, target } = run;
-  if (action.kind !== 'request' && target !== job.image)
-    await requireOtherFile(job.projectDirectory, job.image, target);
+  await requireInputsStay(action, run);
   if (action.kind === 'strip') {
     const stripped = await stripToFile(job, target);
     output.result({ ok: true, output: target, ...stripped }, () =>
@@ -37,10 +31,30 @@ export async function runSignAction(action: SignAction, run: SignRun): Promise<v
   }
   const { keys, ...pairs } = action;
   const report = await signToFile(job, { keys, pairs, output: target });
-  for (const { development, reference } of report.keys) {
-    if (development !== true) continue;
-    const message = `${reference ?? ''} is a development key: what it signs is for trying out, never for devices in the field`;
-    job.warn('DEVELOPMENT_KEY', message);
-  }
   output.result({ ok: true, ...report }, () => renderSigned(report));
+}
+
+/** Nothing that is read is overwritten, but for the image where that was asked for (--in-place). */
+async function requireInputsStay(action: SignAction, { job, target }: SignRun): Promise<void> {
+  const { image, projectDirectory } = job;
+  if (action.kind === 'request') {
+    const { digestOut, contentsOut, publicKeys } = action;
+    const outputs = [
+      digestOut,
+      `${digestOut}.json`,
+      ...(contentsOut === undefined ? [] : [contentsOut]),
+    ];
+    for (const [index, output] of outputs.entries())
+      await requireOtherFile(
+        projectDirectory,
+        [image, ...publicKeys, ...outputs.slice(0, index)],
+        output,
+      );
+    return;
+  }
+  const { keys, signatures, publicKeys } =
+    action.kind === 'sign' ? action : { keys: [], signatures: [], publicKeys: [] };
+  const keyFiles = keys.map((reference) => reference.replace(/^file:/, ''));
+  const inputs = [...keyFiles, ...signatures, ...publicKeys];
+  await requireOtherFile(projectDirectory, target === image ? inputs : [image, ...inputs], target);
 }

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findChipByName } from '../chip/registry.ts';
 import { SigningError, UsageError } from '../errors/families.ts';
@@ -51,6 +50,7 @@ export type SignReport = {
   readonly offset: number;
   readonly size: number;
   readonly keys: readonly ReportedKey[];
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 };
 
 /**
@@ -75,11 +75,14 @@ export async function signToFile(
   });
   const signers = [...own, ...(await detachedSigners(job, pairs, { publicKeys, prepared }))];
   const signed = await signFile(prepared, signers);
+  let findings: readonly Finding[] = [];
   await writeFileAtomically(resolve(job.projectDirectory, output), signed.bytes, {
     check: (written) => {
-      warnOf(job, requireVerified(written, prepared, signers, signed));
+      findings = requireVerified(written, prepared, signers, signed);
     },
   });
+  const warnings = [...warningsOf(findings), ...developmentWarnings(signers)];
+  for (const { code, message } of warnings) job.warn(code, message);
   const kept = prepared.kept?.digests ?? [];
   return {
     output,
@@ -96,6 +99,7 @@ export async function signToFile(
         ...(development ? { development } : {}),
       })),
     ],
+    warnings,
   };
 }
 
@@ -148,25 +152,16 @@ export async function stripToFile(
       'IMAGE_NOT_SIGNABLE',
       `${job.image} is not signed: there is nothing to strip`,
     );
-  await writeFileAtomically(resolve(job.projectDirectory, output), contents);
-  return { kind, removed: existing.kind === 'v1' ? 'v1' : 'v2', size: contents.length };
-}
-
-/** Throws UsageError when a file would be overwritten by its own output without having been asked for. */
-export async function requireOtherFile(
-  directory: string,
-  image: string,
-  output: string,
-): Promise<void> {
-  const identity = async (name: string): Promise<string> =>
-    stat(resolve(directory, name)).then(
-      ({ dev, ino }) => `${dev}:${ino}`,
-      () => resolve(directory, name),
-    );
-  if ((await identity(image)) !== (await identity(output))) return;
-  throw new UsageError('USAGE', `${output} is the file to be signed itself`, {
-    hint: 'Write to another file, or use --in-place.',
+  await writeFileAtomically(resolve(job.projectDirectory, output), contents, {
+    check: (written) => {
+      if (readSignable(written, place(job)).existing.kind !== 'none')
+        throw new SigningError(
+          'IMAGE_NOT_SIGNABLE',
+          `${job.image} has a signature below its signature`,
+        );
+    },
   });
+  return { kind, removed: existing.kind === 'v1' ? 'v1' : 'v2', size: contents.length };
 }
 
 function readImage({ projectDirectory, image }: SignJob): Promise<Buffer> {
@@ -235,7 +230,17 @@ function requireOneScheme({ scheme }: Prepared, publicKeys: readonly PublicKeyFi
   );
 }
 
-function warnOf({ warn }: SignJob, findings: readonly Finding[]): void {
-  for (const finding of findings)
-    if (finding.severity === 'warning') warn(finding.code, describeFinding(finding));
+function warningsOf(findings: readonly Finding[]): SignReport['warnings'] {
+  return findings
+    .filter(({ severity }) => severity === 'warning')
+    .map((finding) => ({ code: finding.code, message: describeFinding(finding) }));
+}
+
+function developmentWarnings(signers: readonly Signer[]): SignReport['warnings'] {
+  return signers
+    .filter(({ development }) => development)
+    .map(({ reference }) => ({
+      code: 'DEVELOPMENT_KEY',
+      message: `${reference} is by a development key: good for trying out, never for devices in the field`,
+    }));
 }
