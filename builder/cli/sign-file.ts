@@ -9,6 +9,7 @@ export type SignRun = {
   readonly output: Output;
   /** File to write, as the user named it; the file itself only when that was asked for. */
   readonly target: string;
+  readonly inPlace: boolean;
 };
 
 /** Carries out what `ota-build sign` was asked for, and prints the result. Throws what signing throws. */
@@ -35,7 +36,10 @@ export async function runSignAction(action: SignAction, run: SignRun): Promise<v
 }
 
 /** Nothing that is read is overwritten, but for the image where that was asked for (--in-place). */
-async function requireInputsStay(action: SignAction, { job, target }: SignRun): Promise<void> {
+async function requireInputsStay(
+  action: SignAction,
+  { job, target, inPlace }: SignRun,
+): Promise<void> {
   const { image, projectDirectory } = job;
   if (action.kind === 'request') {
     const { digestOut, contentsOut, publicKeys } = action;
@@ -56,5 +60,5 @@ async function requireInputsStay(action: SignAction, { job, target }: SignRun): 
     action.kind === 'sign' ? action : { keys: [], signatures: [], publicKeys: [] };
   const keyFiles = keys.map((reference) => reference.replace(/^file:/, ''));
   const inputs = [...keyFiles, ...signatures, ...publicKeys];
-  await requireOtherFile(projectDirectory, target === image ? inputs : [image, ...inputs], target);
+  await requireOtherFile(projectDirectory, inPlace ? inputs : [image, ...inputs], target);
 }

@@ -37,18 +37,13 @@ export type Prepared = {
   readonly unpadded: Buffer;
 };
 
-/**
- * The chip that a file is for: what it says itself, else what Secure Boot V1 implies. Throws UsageError where nobody
- * has told.
- */
+/** The chip that a file is for. Only Secure Boot V1 of the ESP32 signs partition tables. */
 function chipOf({ chip, kind }: Signable, scheme: SigningScheme | undefined): Chip {
   if (chip !== undefined) return chip;
-  if (scheme === 'v1') return esp32;
+  if (scheme === 'v1' || kind === 'partition-table') return esp32;
   throw new UsageError(
     'USAGE',
-    kind === 'data'
-      ? 'data does not tell which chip verifies it: name the chip with --chip'
-      : 'a partition table does not tell which chip it is for, and only Secure Boot V1 of the ESP32 signs tables: use --scheme v1',
+    'data does not tell which chip verifies it: name the chip with --chip',
   );
 }
 

@@ -4,6 +4,8 @@ import {
   type FlashImageSource,
 } from '../compile/flash-image.ts';
 import { FormatError } from '../errors/families.ts';
+import { parseEspImage } from '../format/esp-image.ts';
+import { classifyTrailer } from '../format/image-trailer.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
 import { isFilledWith } from '../format/byte-reader.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
@@ -30,7 +32,7 @@ export function checkFlashFile(file: FlashFile): CheckedFlashFile {
     return checkParts(file, splitFlashImage(file));
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    if (error.code === 'WRONG_KIND') return checkBootloaderAlone(file);
+    if (error.code === 'WRONG_KIND' || isBootloaderAlone(file)) return checkBootloaderAlone(file);
     const place = {
       file: file.name,
       ...(error.where?.offset === undefined ? {} : { offset: error.where.offset }),
@@ -112,6 +114,17 @@ function checkRest(
     if (partition.type !== APP_TYPE || partition.name === app.partition.name) return [];
     return checkAppImage(area, { file, chip, slotSize: partition.size }).findings;
   });
+}
+
+/** An image, its signature perhaps, and nothing behind it: a bootloader that reaches beyond where tables usually lie. */
+function isBootloaderAlone({ bytes, start, chip }: FlashFile): boolean {
+  if (start !== chip.bootloaderOffset) return false;
+  try {
+    return classifyTrailer(bytes, parseEspImage(bytes).length).kind !== 'unknown';
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
 }
 
 function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {

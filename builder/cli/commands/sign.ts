@@ -32,7 +32,12 @@ export function addSignCommand(program: Command, host: CommandHost): void {
     };
     const action = actionOf(options);
     const { runSignAction } = await import('../sign-file.ts');
-    await runSignAction(action, { job, output, target: targetOf(image, options, action) });
+    await runSignAction(action, {
+      job,
+      output,
+      target: targetOf(image, options, action),
+      inPlace: options.inPlace === true,
+    });
   });
 }
 
