@@ -127,11 +127,18 @@ function isBootloaderAlone({ bytes, start, chip }: FlashFile): boolean {
   }
 }
 
-function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {
+function checkBootloaderAlone({
+  bytes,
+  chip,
+  name,
+  trustedKeys,
+  publicKeys,
+}: FlashFile): CheckedFlashFile {
   const checked = checkBootloaderImage(bytes, {
     file: name,
     chip,
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   return {
     kind: 'bootloader',
