@@ -67,7 +67,10 @@ export async function signToFile(
 ): Promise<SignReport> {
   const file = await readImage(job);
   const publicKeys = await readPublicKeys(job, pairs.publicKeys);
-  const own = await openKeys(job, keys, schemeToExpect(file, place(job), job.scheme));
+  const expected = schemeToExpect(file, place(job), job.scheme);
+  // A development key is made on demand, for this scheme: a refusal must not leave one behind.
+  if (keys.includes('dev')) prepareSigning(file, place(job), { ...job, scheme: expected });
+  const own = await openKeys(job, keys, expected);
   const keyScheme = own[0]?.scheme ?? publicKeys[0]?.fields.scheme;
   const prepared = prepareSigning(file, place(job), {
     ...job,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { symlink } from 'node:fs/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { esp32 } from '../../builder/chip/esp32.ts';
@@ -134,6 +135,12 @@ describe('sign', () => {
     changed[5] = 0;
     await work.write('data.changed', changed);
     expect((await work.runHere(['verify', 'data.changed', '--data'])).code).toBe(9);
+  });
+
+  test('makes no development key for what it refuses', async () => {
+    await sign('one.bin', 'app.bin', '--key', 'ecdsa256-first.pem');
+    await refuse(['one.bin', '--key', 'dev'], 8, /one\.bin is signed already/);
+    expect(existsSync(work.path('keys'))).toBe(false);
   });
 
   test('signs with a development key, and says so', async () => {
