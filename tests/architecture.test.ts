@@ -213,7 +213,7 @@ describe('every command', () => {
   const cliTests = filesIn(join(ROOT, 'tests', 'cli')).map((path) => readFileSync(path, 'utf8'));
   const verbs = FILES.flatMap(({ path, text }) =>
     path.startsWith('cli/commands/')
-      ? [...text.matchAll(/\.command\(\s*'([a-z]+)'/g)].map(([, verb = '']) => verb)
+      ? [...text.matchAll(/\.command\(\s*'([a-z-]+)'/g)].map(([, verb = '']) => verb)
       : [],
   );
 

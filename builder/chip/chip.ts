@@ -49,6 +49,18 @@ export type Chip = {
     readonly keySlots: number;
     /** Bytes of the key digest that eFuse stores (ESP_SECURE_BOOT_KEY_DIGEST_LEN). */
     readonly keyDigestLength: number;
+    /** Revision (major * 100 + minor) from which on the chip verifies RSA; unsaid, every one does that can at all. */
+    readonly rsaFromRevision?: number;
+  };
+  /** Secure Boot V1 (SOC_SECURE_BOOT_V1): ECDSA on P-256, the key in the bootloader. */
+  readonly secureBootV1: boolean;
+  /**
+   * How flash is encrypted, and what a key file may be long in bytes: `esp32` is the ESP32's own scheme, `xts` is
+   * XTS-AES-128 (32) or XTS-AES-256 (64); a shorter key is stretched (SOC_FLASH_ENCRYPTION_XTS_AES_*).
+   */
+  readonly flashEncryption: {
+    readonly scheme: 'esp32' | 'xts';
+    readonly keyLengths: readonly [number, ...number[]];
   };
   /** Width in bits of the eFuse SECURE_VERSION field: the largest secure_version. */
   readonly secureVersionBits: number;

@@ -26,7 +26,9 @@ export const esp32 = {
     // The part of SOC_DIRAM_IRAM that SOC_IRAM leaves out.
     { kind: 'OTHER_RAM', range: [0x400aa000, 0x400c0000], mapped: false },
   ],
-  secureBootV2: { schemes: ['rsa3072'], keySlots: 1, keyDigestLength: 32 },
+  secureBootV2: { schemes: ['rsa3072'], keySlots: 1, keyDigestLength: 32, rsaFromRevision: 300 },
+  secureBootV1: true,
+  flashEncryption: { scheme: 'esp32', keyLengths: [32, 24] },
   secureVersionBits: 32,
   legacyRevision: 'major',
   checksEfuseBlockRevision: false,

@@ -19,6 +19,8 @@ export const esp32c2 = {
     { kind: 'IRAM', range: [0x4037c000, 0x403c0000], mapped: false },
   ],
   secureBootV2: { schemes: ['ecdsa256', 'ecdsa192'], keySlots: 1, keyDigestLength: 16 },
+  secureBootV1: false,
+  flashEncryption: { scheme: 'xts', keyLengths: [32, 16] },
   secureVersionBits: 4,
   legacyRevision: 'major',
   checksEfuseBlockRevision: true,

@@ -21,6 +21,8 @@ export const esp32c6 = {
     { kind: 'RTC_FAST', range: [0x50000000, 0x50004000], mapped: false },
   ],
   secureBootV2: { schemes: ['rsa3072', 'ecdsa256', 'ecdsa192'], keySlots: 3, keyDigestLength: 32 },
+  secureBootV1: false,
+  flashEncryption: { scheme: 'xts', keyLengths: [32] },
   secureVersionBits: 16,
   legacyRevision: 'major',
   checksEfuseBlockRevision: true,

@@ -19,6 +19,8 @@ export const esp32c61 = {
     { kind: 'IRAM', range: [0x40800000, 0x40850000], mapped: false },
   ],
   secureBootV2: { schemes: ['ecdsa256', 'ecdsa192'], keySlots: 3, keyDigestLength: 32 },
+  secureBootV1: false,
+  flashEncryption: { scheme: 'xts', keyLengths: [32] },
   secureVersionBits: 16,
   legacyRevision: 'major',
   checksEfuseBlockRevision: true,

@@ -28,6 +28,8 @@ export const esp32p4 = {
     keySlots: 3,
     keyDigestLength: 32,
   },
+  secureBootV1: false,
+  flashEncryption: { scheme: 'xts', keyLengths: [32, 64] },
   secureVersionBits: 16,
   legacyRevision: 'major',
   checksEfuseBlockRevision: true,

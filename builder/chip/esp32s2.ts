@@ -24,6 +24,8 @@ export const esp32s2 = {
     { kind: 'RTC_SLOW', range: [0x50000000, 0x50002000], mapped: false },
   ],
   secureBootV2: { schemes: ['rsa3072'], keySlots: 3, keyDigestLength: 32 },
+  secureBootV1: false,
+  flashEncryption: { scheme: 'xts', keyLengths: [32, 64] },
   secureVersionBits: 16,
   legacyRevision: 'major',
   checksEfuseBlockRevision: true,

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
+import { addFlashEncryptionCommands } from './commands/flash-encryption.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addOtadataCommand } from './commands/otadata.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
 import { Output } from './output.ts';
@@ -62,8 +64,10 @@ function createProgram(host: CommandHost): Command {
     addPlanCommand,
     addInspectCommand,
     addVerifyCommand,
+    addSignCommand,
     addKeysCommand,
     addOtadataCommand,
+    addFlashEncryptionCommands,
   ])
     add(program, host);
   return program;

@@ -81,7 +81,8 @@ export type SigningCode =
   | 'SCHEME_MISMATCH'
   | 'IMAGE_NOT_SIGNABLE'
   | 'SIGNATURE_SELF_CHECK'
-  | 'SIGNING_REQUIRED';
+  | 'SIGNING_REQUIRED'
+  | 'SIGNATURE_INVALID';
 
 /** A key cannot be used, or an image cannot be signed with it. */
 export class SigningError extends OtaBuildError<SigningCode> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, lstat, open, rename, rm } from 'node:fs/promises';
+import { link, lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import { describeWriteFailure } from './write-failure.ts';
@@ -8,6 +8,8 @@ export type WriteOptions = {
   readonly mode?: number;
   /** Refuses (EEXIST) instead of replacing a file that is already there. */
   readonly exclusive?: boolean;
+  /** Looks at what reached the disk before it takes its name; when it throws, nothing was written. */
+  readonly check?: (written: Buffer) => void;
 };
 
 /**
@@ -26,6 +28,7 @@ export async function writeFileAtomically(
   );
   try {
     await writeAndSync(temporary, bytes, options.mode ?? 0o644);
+    options.check?.(await readFile(temporary));
     if (options.exclusive === true) {
       await link(temporary, path);
       await rm(temporary);

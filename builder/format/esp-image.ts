@@ -227,15 +227,16 @@ export function sealEspImage(bytes: Buffer): void {
 /**
  * Appends a segment of zeros (load address 0) so that the image, digest included, ends on a multiple of `pageSize`:
  * then every byte that the MMU can map is covered by a Secure Boot V2 signature. Works on a finished image; an image
- * that already ends there is returned as it is. Throws FormatError for an image without SHA-256 or segment to spare.
- * Source: ESP-IDF, "Secure Boot v2"; the result equals what `elf2image --secure-pad-v2` makes from an ELF file.
+ * that already ends there is returned as it is. With `behind`, it ends that many bytes earlier: a Secure Boot V1 signature
+ * lies in the last page itself. Throws FormatError for an image without SHA-256 or segment to spare.
+ * Source: ESP-IDF, "Secure Boot v2"; equals what `elf2image --secure-pad-v2` (`--secure-pad`) makes from an ELF file.
  */
-export function securePadEspImage(bytes: Uint8Array, pageSize: number): Buffer {
+export function securePadEspImage(bytes: Uint8Array, pageSize: number, behind = 0): Buffer {
   const image = walk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), {
     withDigest: false,
   });
   const { segments, dataEnd, length } = image;
-  const paddedLength = securePaddedLength(image, pageSize);
+  const paddedLength = securePaddedLength(image, pageSize, behind);
   if (paddedLength === length) return Buffer.from(bytes.subarray(0, length));
   const padded = Buffer.alloc(paddedLength);
   padded.set(bytes.subarray(0, dataEnd));
@@ -249,8 +250,9 @@ export function securePadEspImage(bytes: Uint8Array, pageSize: number): Buffer {
 export function securePaddedLength(
   { header, segments, dataEnd, length }: EspImage,
   pageSize: number,
+  behind = 0,
 ): number {
-  if (length % pageSize === 0) return length;
+  if ((length + behind) % pageSize === 0) return length;
   if (!header.hashAppended) {
     throw new FormatError(
       'BAD_VALUE',
@@ -269,7 +271,7 @@ export function securePaddedLength(
       },
     );
   }
-  return alignUp(dataEnd + SEGMENT_HEADER_SIZE + PADDED_TAIL, pageSize);
+  return alignUp(dataEnd + SEGMENT_HEADER_SIZE + PADDED_TAIL + behind, pageSize) - behind;
 }
 
 function sha256(bytes: Uint8Array): Buffer {

@@ -1,10 +1,11 @@
 import { alignUp, ByteReader, isFilledWith } from './byte-reader.ts';
 import { looksLikeSignatureSector } from './signature-sector.ts';
+import { looksLikeV1Signature, V1_SIGNATURE_ROOM, V1_SIGNATURE_SIZE } from './signature-v1.ts';
 
 /** Flash sector, and the alignment and size of a Secure Boot V2 signature sector. */
 export const SECTOR_SIZE = 0x1000;
-/** Secure Boot V1 signature block: u32 version 0, then r and s of 32 bytes each. */
-export const V1_SIGNATURE_SIZE = 68;
+/** Flash page of the ESP32, which `elf2image --secure-pad` fills up to where the V1 signature goes. */
+const V1_PAGE = 0x10000;
 
 /**
  * What follows an image in its file or slot. Offsets count from the image's first byte.
@@ -76,18 +77,20 @@ function misplaced(
 
 function classifyWithoutV2(reader: ByteReader, imageLength: number, firstForeign: number): Trailer {
   const end = imageLength + V1_SIGNATURE_SIZE;
-  const isV1 =
-    reader.length >= end &&
-    reader.u32(imageLength) === 0 &&
-    !isFilledWith(reader.slice(imageLength, V1_SIGNATURE_SIZE), 0);
-  // `espsecure sign-data --version 1` leaves the file there; a secure-padded one is filled up to the flash page.
-  if (isV1 && isPadding(reader.bytes.subarray(end)))
+  if (looksLikeV1Signature(reader.bytes.subarray(imageLength)) && isV1Padding(reader.bytes, end))
     return { kind: 'signature-v1', offset: imageLength, end };
   return { kind: 'unknown', offset: firstForeign };
 }
 
-function isPadding(bytes: Uint8Array): boolean {
-  return isFilledWith(bytes, 0xff) || isFilledWith(bytes, 0x00);
+/**
+ * `espsecure sign-data --version 1` ends the file behind the signature. What follows in a secure-padded one, up to the
+ * page's end, no chip maps or reads: espsecure's own examples have leftovers of a buffer there.
+ */
+function isV1Padding(bytes: Buffer, end: number): boolean {
+  const rest = bytes.subarray(end);
+  if (isFilledWith(rest, 0xff) || isFilledWith(rest, 0x00)) return true;
+  const unused = V1_SIGNATURE_ROOM - V1_SIGNATURE_SIZE;
+  return (end + unused) % V1_PAGE === 0 && isFilledWith(rest.subarray(unused), 0xff);
 }
 
 function holdsV2Sector(reader: ByteReader, offset: number): boolean {

@@ -7,6 +7,7 @@ import { parseImageHeader, type ImageHeader } from '../format/esp-image-header.t
 import { parseEspImage, type EspImage, type Segment } from '../format/esp-image.ts';
 import { classifyTrailer, type Trailer } from '../format/image-trailer.ts';
 import { describeHeader, type HeaderReport } from './image-header.ts';
+import { describeV1Signature, type V1SignatureReport } from './signature-v1.ts';
 import { describeSignature, type SignatureReport } from './signature.ts';
 
 /** Below this address a segment is padding: no loader puts it anywhere (esp_image_format.c, should_load). */
@@ -55,6 +56,8 @@ export type ImageReport =
       readonly trailer: Trailer;
       /** Secure Boot V2, where chips look for it; null where there is none, or the chip is unknown. */
       readonly signature: SignatureReport | null;
+      /** Secure Boot V1, behind the image; null where there is none. */
+      readonly signatureV1: V1SignatureReport | null;
     }
   | {
       readonly kind: 'broken';
@@ -111,6 +114,8 @@ function describeWhole(bytes: Buffer, image: EspImage, chip: Chip | undefined): 
           },
     trailer,
     signature: isSigned ? describeSignature(bytes, trailer.offset, chip) : null,
+    signatureV1:
+      trailer.kind === 'signature-v1' ? describeV1Signature(bytes, trailer.offset) : null,
   };
 }
 

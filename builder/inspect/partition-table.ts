@@ -7,8 +7,10 @@ import {
   PARTITION_TABLE_SIZE,
   type Partition,
 } from '../format/partition-table.ts';
+import { looksLikeV1Signature, V1_SIGNATURE_SIZE } from '../format/signature-v1.ts';
 import { subtypeName, typeName } from '../format/partition-types.ts';
 import { checkPartitions } from '../partition/check-partitions.ts';
+import { describeV1Signature, type V1SignatureReport } from './signature-v1.ts';
 
 /** One row of a table. Offset and size in bytes. */
 export type PartitionReport = {
@@ -30,8 +32,10 @@ export type TableReport = {
   /** `unknown`: the table is damaged, see `problem`. */
   readonly md5: 'valid' | 'absent' | 'unknown';
   readonly problem?: string;
-  /** Something follows the table in its sector, such as a Secure Boot V1 signature. */
+  /** Something that is not a signature follows the table in its sector. */
   readonly dataBehind: boolean;
+  /** A Secure Boot V1 signature behind the table; null where there is none. */
+  readonly signatureV1: V1SignatureReport | null;
   /** What is wrong or unwise about the layout. */
   readonly remarks: readonly string[];
 };
@@ -52,12 +56,15 @@ export type TablePlace = {
 export function describeTable(bytes: Buffer, { offset, flashSize }: TablePlace): ReadTable {
   const { partitions, md5, problem } = readTable(bytes);
   const issues = checkPartitions(partitions, { tableOffset: offset, flashSize });
+  const behind = bytes.subarray(PARTITION_TABLE_SIZE, SECTOR_SIZE);
+  const isSigned = looksLikeV1Signature(behind);
   const report: TableReport = {
     offset,
     partitions: partitions.map(describePartition),
     md5,
     ...(problem === undefined ? {} : { problem }),
-    dataBehind: !isFilledWith(bytes.subarray(PARTITION_TABLE_SIZE, SECTOR_SIZE), 0xff),
+    dataBehind: !isFilledWith(isSigned ? behind.subarray(V1_SIGNATURE_SIZE) : behind, 0xff),
+    signatureV1: isSigned ? describeV1Signature(bytes, PARTITION_TABLE_SIZE) : null,
     remarks: issues.map(({ message }) => message),
   };
   return { report, partitions };

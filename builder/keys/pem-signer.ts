@@ -2,6 +2,7 @@ import { constants, createHash, createPublicKey, sign, verify } from 'node:crypt
 import { SigningError } from '../errors/families.ts';
 import { keyDigest } from '../format/signature-block.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
+import { signDeterministically } from './deterministic-ecdsa.ts';
 import { forgeVerifiesPss } from './forge.ts';
 import { parsePrivateKey, type PrivateKey } from './private-key.ts';
 import type { Signer } from './signer.ts';
@@ -23,6 +24,12 @@ export function pemSigner(
     digest: keyDigest(privateKey.fields),
     development: options.development || privateKey.development,
     sign: (contents) => Promise.resolve(signChecked(privateKey, contents, reference)),
+    ...(privateKey.fields.scheme === 'ecdsa256'
+      ? {
+          signDeterministically: (contents) =>
+            Promise.resolve(signDeterministically(privateKey.key, contents)),
+        }
+      : {}),
   };
 }
 

@@ -16,4 +16,9 @@ export type Signer = {
    * behind each other, big-endian).
    */
   readonly sign: (contents: Uint8Array) => Promise<Buffer>;
+  /**
+   * The same with the nonce of RFC 6979, which gives the same contents the same signature: Secure Boot V1. Only keys on
+   * P-256 whose private half is at hand can.
+   */
+  readonly signDeterministically?: (contents: Uint8Array) => Promise<Buffer>;
 };

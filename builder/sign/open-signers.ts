@@ -29,7 +29,7 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
       },
     });
     requireScheme(signer, plan);
-    refuseHiddenDevelopmentKey(signer, context);
+    refuseHiddenDevelopmentKey(signer, context.environment);
     const twin = signers.find(({ digest }) => digest.equals(signer.digest));
     if (twin !== undefined) {
       throw new SigningError(
@@ -43,9 +43,9 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
 }
 
 /** In CI a development key signs only when it is asked for by that name: a copy of one must not pass for a release key. */
-function refuseHiddenDevelopmentKey(
+export function refuseHiddenDevelopmentKey(
   { development, reference }: Signer,
-  { environment }: Context,
+  environment: Context['environment'],
 ): void {
   if (!development || reference === 'dev' || !isContinuousIntegration(environment)) return;
   throw new SigningError(

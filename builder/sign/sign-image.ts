@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import { SigningError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { alignUp } from '../format/byte-reader.ts';
 import { parseEspImage, requireIntact, securePadEspImage } from '../format/esp-image.ts';
 import { classifyTrailer, SECTOR_SIZE } from '../format/image-trailer.ts';
 import type { SignatureBlock } from '../format/signature-block.ts';
-import { publicKeyFields } from '../format/signature-key.ts';
-import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
 import { encodeSignatureSector } from '../format/signature-sector.ts';
 import type { Signer } from '../keys/signer.ts';
+import { makeBlock } from './make-block.ts';
 
 export type SignOptions = {
   /** Pads an app so that every byte the MMU maps is signed; a bootloader is not mapped. */
@@ -53,17 +51,4 @@ function requireUnsigned(bytes: Buffer): number {
       : `the image is signed already, at ${hex(trailer.offset)}`,
     { where: { offset: trailer.offset } },
   );
-}
-
-async function makeBlock(contents: Buffer, signer: Signer): Promise<SignatureBlock> {
-  const fields = publicKeyFields(signer.publicKey);
-  const imageDigest = createHash(SIGNATURE_SCHEMES[fields.scheme].hash).update(contents).digest();
-  const signature = await signer.sign(contents);
-  if (fields.scheme === 'rsa3072') return { ...fields, imageDigest, signature };
-  const half = signature.length / 2;
-  return {
-    ...fields,
-    imageDigest,
-    signature: { r: signature.subarray(0, half), s: signature.subarray(half) },
-  };
 }

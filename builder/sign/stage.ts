@@ -7,6 +7,7 @@ import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import type { Plan } from '../plan/plan.ts';
 import { openSigners } from './open-signers.ts';
+import { requireOwnBuildVerifies } from './own-build.ts';
 import { signImage } from './sign-image.ts';
 import type { Signed } from './signed.ts';
 
@@ -31,7 +32,8 @@ export const signStage: Stage<LaidOut, Signed> = {
       ? { reason: 'not asked for; use --sign', output: { ...laidOut, signers: [] } }
       : undefined,
   run: async (context, laidOut) => {
-    const { plan, pageSize, bootloader } = laidOut;
+    const { plan, chip, pageSize, bootloader } = laidOut;
+    if (plan.signing !== null) requireOwnBuildVerifies(laidOut.app, chip, plan.signing.scheme);
     const signers = opened.get(plan) ?? (await openSigners(context, plan));
     announce(context, signers);
     const app = await signImage(laidOut.app, { secureBoot: { kind: 'app', pageSize }, signers });

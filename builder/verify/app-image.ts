@@ -11,6 +11,7 @@ import {
   type AppDescription,
 } from '../format/app-desc.ts';
 import type { EspImage } from '../format/esp-image.ts';
+import { V1_SIGNATURE_ROOM } from '../format/signature-v1.ts';
 import { errorFinding, warningFinding, type Finding } from './finding.ts';
 import { checkImage, type CheckedImage, type ImageOptions } from './image.ts';
 
@@ -143,11 +144,14 @@ function isForApps(chip: Chip, address: number): boolean {
 }
 
 function checkSecurePadding(
-  { image, signature }: CheckedImage,
+  { image, signature, v1 }: CheckedImage,
   pageSize: number,
   file: string,
 ): Finding[] {
-  if (image === undefined || signature === undefined || image.length % pageSize === 0) return [];
+  if (image === undefined || (signature === undefined && v1 === undefined)) return [];
+  // Padding for Secure Boot V1 leaves its signature room in the last page.
+  const room = v1 === undefined ? 0 : V1_SIGNATURE_ROOM;
+  if ((image.length + room) % pageSize === 0) return [];
   return [
     warningFinding(
       'SECURE_PADDING',

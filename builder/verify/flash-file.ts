@@ -4,6 +4,8 @@ import {
   type FlashImageSource,
 } from '../compile/flash-image.ts';
 import { FormatError } from '../errors/families.ts';
+import { parseEspImage } from '../format/esp-image.ts';
+import { classifyTrailer } from '../format/image-trailer.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
 import { isFilledWith } from '../format/byte-reader.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
@@ -12,10 +14,10 @@ import { checkAppImage } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
 import { checkOtadata } from './otadata.ts';
-import { signersOf } from './signature.ts';
+import { signersOfImage, type ImageOptions } from './image.ts';
 import { checkTable } from './table.ts';
 
-export type FlashFile = FlashImageSource & { readonly trustedKeys?: readonly Buffer[] };
+export type FlashFile = FlashImageSource & Pick<ImageOptions, 'trustedKeys' | 'publicKeys'>;
 
 export type CheckedFlashFile = {
   readonly kind: 'flash-image' | 'bootloader';
@@ -30,7 +32,7 @@ export function checkFlashFile(file: FlashFile): CheckedFlashFile {
     return checkParts(file, splitFlashImage(file));
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    if (error.code === 'WRONG_KIND') return checkBootloaderAlone(file);
+    if (error.code === 'WRONG_KIND' || isBootloaderAlone(file)) return checkBootloaderAlone(file);
     const place = {
       file: file.name,
       ...(error.where?.offset === undefined ? {} : { offset: error.where.offset }),
@@ -41,7 +43,7 @@ export function checkFlashFile(file: FlashFile): CheckedFlashFile {
 }
 
 function checkParts(
-  { bytes, start, chip, name, trustedKeys }: FlashFile,
+  { bytes, start, chip, name, trustedKeys, publicKeys }: FlashFile,
   parts: FlashImageParts,
 ): CheckedFlashFile {
   const { bootloader, tableOffset, partitions } = parts;
@@ -56,6 +58,7 @@ function checkParts(
     chip,
     slotSize: Math.min(app.size, ...partitions.filter(isOtaSlot).map(({ size }) => size)),
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   const checkedBootloader = checkBootloaderImage(bootloader.bytes, {
     file: `${name} (bootloader)`,
@@ -72,7 +75,7 @@ function checkParts(
   });
   return {
     kind: 'flash-image',
-    signedBy: signersOf(checkedApp.signature),
+    signedBy: signersOfImage(checkedApp),
     checks: [
       { title: 'bootloader', findings: checkedBootloader.findings },
       { title: 'partition table', findings: checkedTable.findings },
@@ -113,15 +116,33 @@ function checkRest(
   });
 }
 
-function checkBootloaderAlone({ bytes, chip, name, trustedKeys }: FlashFile): CheckedFlashFile {
-  const { findings, signature } = checkBootloaderImage(bytes, {
+/** An image, its signature perhaps, and nothing behind it: a bootloader that reaches beyond where tables usually lie. */
+function isBootloaderAlone({ bytes, start, chip }: FlashFile): boolean {
+  if (start !== chip.bootloaderOffset) return false;
+  try {
+    return classifyTrailer(bytes, parseEspImage(bytes).length).kind !== 'unknown';
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+function checkBootloaderAlone({
+  bytes,
+  chip,
+  name,
+  trustedKeys,
+  publicKeys,
+}: FlashFile): CheckedFlashFile {
+  const checked = checkBootloaderImage(bytes, {
     file: name,
     chip,
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   return {
     kind: 'bootloader',
-    signedBy: signersOf(signature),
-    checks: [{ title: 'bootloader', findings }],
+    signedBy: signersOfImage(checked),
+    checks: [{ title: 'bootloader', findings: checked.findings }],
   };
 }

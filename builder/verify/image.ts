@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Chip } from '../chip/chip.ts';
 import { describeChipId, findChipById } from '../chip/registry.ts';
 import { flashFrequencyName, flashModeName, flashSizeByCode } from '../chip/flash-settings.ts';
@@ -7,7 +8,8 @@ import type { ImageHeader } from '../format/esp-image-header.ts';
 import { parseEspImage, type EspImage } from '../format/esp-image.ts';
 import { classifyTrailer, type Trailer } from '../format/image-trailer.ts';
 import { errorFinding, type Finding } from './finding.ts';
-import { checkSignatureSector, type CheckedSignature } from './signature.ts';
+import { checkV1Signature, type CheckedV1Signature } from './signature-v1.ts';
+import { checkSignatureSector, signersOf, type CheckedSignature } from './signature.ts';
 
 export type ImageOptions = {
   /** The file as the report names it. */
@@ -16,6 +18,8 @@ export type ImageOptions = {
   readonly chip?: Chip;
   /** SHA-256 digests of keys that count. Unsaid, only the embedded key is checked, which proves no origin. */
   readonly trustedKeys?: readonly Buffer[];
+  /** Public keys that a Secure Boot V1 signature is checked with: it names none itself. */
+  readonly publicKeys?: readonly KeyObject[];
   /** Whether a signature has to be there, must not be there, or may (unsaid). */
   readonly signature?: 'required' | 'forbidden';
 };
@@ -27,6 +31,8 @@ export type CheckedImage = {
   readonly trailer?: Trailer;
   /** Present when there is a signature sector where chips look for it. */
   readonly signature?: CheckedSignature;
+  /** Present when there is a Secure Boot V1 signature behind the image. */
+  readonly v1?: CheckedV1Signature;
 };
 
 /** What app and bootloader images have in common: header, checksum, SHA-256, chip, and what follows the image. */
@@ -52,40 +58,34 @@ export function checkImage(
     ...checkTrailer(image, trailer, file),
   ];
   if (chip === undefined) return { findings, image, trailer };
+  const flash = checkFlashHeader(image.header, chip, file);
+  const known = { image, chip, trailer };
+  if (trailer.kind === 'signature-v1') {
+    const v1 = checkV1Signature(bytes, trailer.offset, { ...options, chip });
+    const unexpected = checkUnexpected(trailer.offset, options);
+    return { ...known, v1, findings: [...findings, ...flash, ...v1.findings, ...unexpected] };
+  }
   if (trailer.kind !== 'signature-v2') {
-    return {
-      findings: [
-        ...findings,
-        ...checkFlashHeader(image.header, chip, file),
-        ...checkUnsigned(trailer, options),
-      ],
-      image,
-      chip,
-      trailer,
-    };
+    return { ...known, findings: [...findings, ...flash, ...checkUnsigned(trailer, options)] };
   }
   const signature = checkSignatureSector(bytes, trailer, { ...options, chip });
-  const unexpected =
-    options.signature === 'forbidden'
-      ? [
-          errorFinding('SIGNATURE_UNEXPECTED', 'is signed, but the manifest says that nothing is', {
-            file,
-            offset: trailer.offset,
-          }),
-        ]
-      : [];
+  const unexpected = checkUnexpected(trailer.offset, options);
   return {
-    findings: [
-      ...findings,
-      ...checkFlashHeader(image.header, chip, file),
-      ...signature.findings,
-      ...unexpected,
-    ],
-    image,
-    chip,
-    trailer,
+    ...known,
     signature,
+    findings: [...findings, ...flash, ...signature.findings, ...unexpected],
   };
+}
+
+/** Digests (hex) of the keys whose signatures on an image hold, in their order. */
+export function signersOfImage({ signature, v1 }: CheckedImage): readonly string[] {
+  return v1?.keyDigest === undefined ? signersOf(signature) : [v1.keyDigest.toString('hex')];
+}
+
+function checkUnexpected(offset: number, { signature, file }: ImageOptions): Finding[] {
+  if (signature !== 'forbidden') return [];
+  const message = 'is signed, but the manifest says that nothing is';
+  return [errorFinding('SIGNATURE_UNEXPECTED', message, { file, offset })];
 }
 
 function checkIntegrity({ checksum, digest }: EspImage, file: string): Finding[] {
@@ -161,10 +161,6 @@ function checkTrailer(image: EspImage, trailer: Trailer, file: string): Finding[
   if (trailer.kind === 'misplaced-signature-v2') {
     const message = `has a signature sector at ${hex(trailer.offset)}; chips look for it at ${hex(trailer.expectedOffset)} only`;
     return [errorFinding('SIGNATURE_MISPLACED', message, { file, offset: trailer.offset })];
-  }
-  if (trailer.kind === 'signature-v1') {
-    const message = 'carries a Secure Boot V1 signature, which this version cannot check';
-    return [errorFinding('SIGNATURE_SCHEME', message, { file, offset: trailer.offset })];
   }
   return [];
 }

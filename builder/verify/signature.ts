@@ -5,6 +5,7 @@ import { SIGNATURE_BLOCK_SIZE, type SignatureBlock } from '../format/signature-b
 import { hasConsistentPrecomputedValues, publicKeyOf } from '../format/signature-key.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
 import {
+  MAX_SIGNATURE_BLOCKS,
   parseSignatureSector,
   SIGNATURE_SECTOR_SIZE,
   type SignatureSlot,
@@ -13,7 +14,8 @@ import { errorFinding, warningFinding, type Finding } from './finding.ts';
 
 export type SignatureOptions = {
   readonly file: string;
-  readonly chip: Chip;
+  /** Unsaid (data does not tell), what a chip makes of the blocks is not checked. */
+  readonly chip?: Chip;
   readonly trustedKeys?: readonly Buffer[];
   readonly kind?: 'app' | 'bootloader';
 };
@@ -143,8 +145,9 @@ function checkForChip(
   { chip, file }: SignatureOptions,
   offset: number,
 ): Finding[] {
-  const { keySlots, schemes } = chip.secureBootV2;
   const place = { file, offset };
+  if (chip === undefined) return checkArrangement(blocks, place);
+  const { keySlots, schemes } = chip.secureBootV2;
   const unknown = blocks
     .filter(({ block }) => !schemes.includes(block.scheme))
     .map(({ index, block }) => {
@@ -198,7 +201,7 @@ function checkTrust(
   offset: number,
 ): Finding[] {
   if (trustedKeys === undefined) return [];
-  const { keySlots } = chip.secureBootV2;
+  const keySlots = chip?.secureBootV2.keySlots ?? MAX_SIGNATURE_BLOCKS;
   const counted = blocks.filter(({ index, valid }) => valid && index < keySlots);
   const isTrusted = ({ keyDigest }: CheckedBlock): boolean =>
     trustedKeys.some((trusted) => trusted.equals(keyDigest));

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError, VerifyError } from '../errors/families.ts';
@@ -24,7 +24,12 @@ const trustSchema = z.strictObject({
 });
 
 /** Whose signatures count, and where that was read. */
-export type Trust = { readonly file: string; readonly keys: readonly Buffer[] };
+export type Trust = {
+  readonly file: string;
+  readonly keys: readonly Buffer[];
+  /** The keys themselves, where the file has them: a Secure Boot V1 signature cannot be checked without. */
+  readonly publicKeys?: readonly KeyObject[];
+};
 
 /**
  * Reads a trust file: a public key in PEM, or a trust.yaml with key digests. `name` is the file as messages show it.
@@ -41,7 +46,10 @@ export async function readTrust(path: string, name: string): Promise<Trust> {
       },
     );
   }
-  if (text.includes('-----BEGIN ')) return { file: name, keys: [publicKeyDigest(text, name)] };
+  if (text.includes('-----BEGIN ')) {
+    const { key, digest } = publicKey(text, name);
+    return { file: name, keys: [digest], publicKeys: [key] };
+  }
   const { keys } = parseYamlFile(
     name,
     text,
@@ -71,9 +79,13 @@ export async function projectTrust(projectDirectory: string): Promise<Trust | un
   return isThere ? readTrust(path, name) : undefined;
 }
 
-function publicKeyDigest(text: string, name: string): Buffer {
+function publicKey(
+  text: string,
+  name: string,
+): { readonly key: KeyObject; readonly digest: Buffer } {
   try {
-    return keyDigestOfPublicKey(createPublicKey(text));
+    const key = createPublicKey(text);
+    return { key, digest: keyDigestOfPublicKey(key) };
   } catch (error) {
     const problem = error instanceof FormatError ? error.message : 'it cannot be decoded';
     throw new VerifyError(

@@ -10,7 +10,9 @@ import { errorsOf, type Check } from './finding.ts';
 import { checkFlashFile } from './flash-file.ts';
 import { checkOtadata } from './otadata.ts';
 import { verifyRelease } from './release.ts';
+import { signersOfImage } from './image.ts';
 import { signersOf } from './signature.ts';
+import { checkSignedData } from './signed-data.ts';
 import { checkTable } from './table.ts';
 import { projectTrust, readTrust, type Trust } from './trust.ts';
 
@@ -19,12 +21,15 @@ export type VerifyPathOptions = {
   readonly name: string;
   readonly projectDirectory: string;
   readonly trust?: string;
+  /** The file is a signed data partition, which nothing in it tells. */
+  readonly data?: boolean;
 };
 
 /** What was verified, by which trust, and everything that was found. */
 export type Verification = {
   readonly name: string;
-  readonly kind: 'release' | 'app' | 'bootloader' | 'flash-image' | 'partition-table' | 'otadata';
+  readonly kind:
+    'release' | 'app' | 'bootloader' | 'flash-image' | 'partition-table' | 'otadata' | 'data';
   readonly ok: boolean;
   readonly checks: readonly Check[];
   readonly trust?: Trust;
@@ -47,14 +52,13 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
     options.trust === undefined
       ? await projectTrust(projectDirectory)
       : await readTrust(resolve(projectDirectory, options.trust), options.trust);
-  const trustedKeys = trust?.keys;
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
   );
   const checked = isDirectory
-    ? await checkDirectory(path, trustedKeys)
-    : checkFile(await readInput(path, 'a release directory or an image'), name, trustedKeys);
+    ? await checkDirectory(path, trust?.keys)
+    : checkFile(await readInput(path, 'a release directory or an image'), options, trust);
   return {
     name,
     ok: errorsOf(checked.checks).length === 0,
@@ -79,22 +83,19 @@ async function checkDirectory(
   };
 }
 
-function checkFile(
-  bytes: Buffer,
-  name: string,
-  trustedKeys: readonly Buffer[] | undefined,
-): Checked {
-  if (bytes[0] === 0xaa && bytes[1] === 0x50) {
-    const { findings } = checkTable(
-      bytes.subarray(0, Math.max(PARTITION_TABLE_SIZE, bytes.length)),
-      { file: name, tableOffset: DEFAULT_TABLE_OFFSET, flashSize: undefined },
-    );
+function checkFile(bytes: Buffer, options: VerifyPathOptions, trusted: Trust | undefined): Checked {
+  const { name } = options;
+  const trust = trusted === undefined ? {} : { trustedKeys: trusted.keys };
+  const publicKeys = trusted?.publicKeys === undefined ? {} : { publicKeys: trusted.publicKeys };
+  if (options.data === true) {
+    const { findings, signature } = checkSignedData(bytes, { file: name, ...trust });
     return {
-      kind: 'partition-table',
-      signedBy: [],
-      checks: [{ title: 'partition table', findings }],
+      kind: 'data',
+      signedBy: signersOf(signature),
+      checks: [{ title: 'signed data', findings }],
     };
   }
+  if (bytes[0] === 0xaa && bytes[1] === 0x50) return checkTableFile(bytes, name, publicKeys);
   if (bytes.length === OTADATA_SIZE && bytes[0] !== 0xe9) {
     return {
       kind: 'otadata',
@@ -103,14 +104,29 @@ function checkFile(
     };
   }
   const input = detectFirmware(bytes, name);
-  const trust = trustedKeys === undefined ? {} : { trustedKeys };
   if (input.kind === 'app') {
-    const { findings, signature } = checkAppImage(bytes, { file: name, ...trust });
+    const checked = checkAppImage(bytes, { file: name, ...trust, ...publicKeys });
     return {
       kind: 'app',
-      signedBy: signersOf(signature),
-      checks: [{ title: 'app image and signature', findings }],
+      signedBy: signersOfImage(checked),
+      checks: [{ title: 'app image and signature', findings: checked.findings }],
     };
   }
-  return checkFlashFile({ ...input, bytes, name, ...trust });
+  return checkFlashFile({ ...input, bytes, name, ...trust, ...publicKeys });
+}
+
+function checkTableFile(
+  bytes: Buffer,
+  name: string,
+  publicKeys: Pick<Trust, 'publicKeys'>,
+): Checked {
+  const { findings, v1 } = checkTable(
+    bytes.subarray(0, Math.max(PARTITION_TABLE_SIZE, bytes.length)),
+    { file: name, tableOffset: DEFAULT_TABLE_OFFSET, flashSize: undefined, ...publicKeys },
+  );
+  return {
+    kind: 'partition-table',
+    signedBy: v1?.keyDigest === undefined ? [] : [v1.keyDigest.toString('hex')],
+    checks: [{ title: 'partition table', findings }],
+  };
 }

@@ -6,7 +6,10 @@ import { expectRefusal } from '../support/leaves-nothing.ts';
 
 const PACKAGE = join(import.meta.dirname, '..', '..', 'package.json');
 const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-const VERBS = ['build', 'plan', 'inspect', 'verify', 'keys', 'otadata'];
+const VERBS = [
+  ...['build', 'plan', 'inspect', 'verify', 'sign', 'keys', 'otadata'],
+  ...['encrypt-flash-data', 'decrypt-flash-data'],
+];
 /** One of the commands below a verb. */
 const SUBCOMMANDS: Readonly<Record<string, string>> = { keys: 'digest', otadata: 'trial' };
 

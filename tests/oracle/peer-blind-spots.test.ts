@@ -1,11 +1,14 @@
 import { createPublicKey } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { esp32 } from '../../builder/chip/esp32.ts';
 import { publicKeyFields } from '../../builder/format/signature-key.ts';
 import {
   encodeSignatureSector,
   parseSignatureSector,
 } from '../../builder/format/signature-sector.ts';
 import type { CliResult, Workspace } from '../support/cli.ts';
+import { makeApp } from '../support/firmware.ts';
+import { pem } from '../support/key-files.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 import { isMissing, NEEDS_ORACLE, oracleTool, runTool } from '../support/oracle.ts';
 import { aPrivateKey, resealed } from '../support/signature-blocks.ts';
@@ -242,27 +245,70 @@ describe.skipIf(isMissing(espsecure))(`files that fool espsecure (${NEEDS_ORACLE
   });
 
   test('a V1 signature is found by the length of the image, not from the end of the file', async () => {
-    const made = await run('generate-signing-key', '--version', '1', 'v1.pem');
-    expect(made.code, made.output).toBe(0);
-    const v1 = await run(
-      'sign-data',
-      '--version',
-      '1',
-      '-k',
-      'v1.pem',
-      '-o',
-      'v1.app-bin',
-      unsigned,
+    const key = pem.sec1(aPrivateKey('ecdsa256'));
+    await work.write('v1.pem', key, 0o600);
+    await work.write('v1-app.bin', makeApp({ chip: esp32 }));
+    const args = ['--scheme', 'v1', '--key', 'v1.pem', '--secure-pad', '--out', 'v1.app-bin'];
+    const made = await work.runHere(['sign', 'v1-app.bin', ...args]);
+    expect(made.code, made.stderr).toBe(0);
+    const signed = await work.read('v1.app-bin');
+    await work.write('v1-filled.app-bin', Buffer.concat([signed, Buffer.from('left in page')]));
+    const theirs = (file: string) => run('verify-signature', '-v', '1', '-k', 'v1.pem', file);
+    expect((await theirs('v1.app-bin')).code).toBe(0);
+    expect((await theirs('v1-filled.app-bin')).code).not.toBe(0);
+    for (const file of ['v1.app-bin', 'v1-filled.app-bin']) {
+      expect(await verify(file)).toMatchObject({
+        code: 9,
+        errors: expect.stringContaining('Secure Boot V1 signature') as unknown,
+      });
+      const { code, stdout } = await verify(file, 'ecdsa256-first.pub.pem');
+      expect(code, stdout).toBe(0);
+      expect((await verify(file, 'ecdsa256-second.pub.pem')).code).toBe(9);
+    }
+  });
+
+  test('what espsecure signs without a word, sign refuses', async () => {
+    await work.write('no-image.txt', 'not firmware\n');
+    await work.write('nothing.bin', '');
+    const crc = Buffer.from(await work.read(signed));
+    crc.writeUInt8((crc.at(-0x1000 + 1196) ?? 0) ^ 0xff, crc.length - SECTOR + 1196);
+    await work.write('crc-sign.bin', crc);
+    const tampered = Buffer.from(await work.read(signed));
+    tampered.writeUInt8(
+      (tampered.at(-SECTOR - 0x100) ?? 0) ^ 0xff,
+      tampered.length - SECTOR - 0x100,
     );
-    expect(v1.code, v1.output).toBe(0);
-    await work.write(
-      'v1-padded.app-bin',
-      Buffer.concat([await work.read('v1.app-bin'), Buffer.alloc(12)]),
-    );
-    for (const file of ['v1.app-bin', 'v1-padded.app-bin']) {
-      const { code, errors } = await verify(file);
-      expect(code).toBe(9);
-      expect(errors).toContain('Secure Boot V1 signature');
+    await work.write('stale-sign.bin', tampered);
+    const [first, second] = ['rsa3072-first.pem', 'rsa3072-second.pem'].map((key) => [
+      '--key',
+      key,
+    ]);
+    const both = [...(first ?? []), '--key', 'ecdsa256-first.pem'];
+    const cases: readonly (readonly [file: string, args: readonly string[], code: number])[] = [
+      [unsigned, both, 8],
+      [unsigned, [...(first ?? []), ...(first ?? [])], 8],
+      [signed, second ?? [], 8],
+      ['crc-sign.bin', ['--append', ...(second ?? [])], 8],
+      // Its SHA-256 tells before its signature does.
+      ['stale-sign.bin', ['--append', ...(second ?? [])], 11],
+      ['nothing.bin', first ?? [], 8],
+      ['no-image.txt', first ?? [], 11],
+    ];
+    for (const [file, args, code] of cases) {
+      const all = ['sign', file, ...args, '--out', 'never.bin'];
+      await expectRefusal(work, all, { code, says: /error: / }, { here: true });
+    }
+  });
+
+  test('an image with a page of erased flash behind it is signed where the chip looks, not behind that page', async () => {
+    const image = await work.read(unsigned);
+    await work.write('erased.bin', Buffer.concat([image, Buffer.alloc(2 * SECTOR, 0xff)]));
+    for (const file of [unsigned, 'erased.bin']) {
+      const args = ['--no-secure-pad', '--key', 'rsa3072-first.pem', '--out', 'erased.signed'];
+      expect((await work.runHere(['sign', file, ...args])).code).toBe(0);
+      const expected = Math.ceil(image.length / SECTOR) * SECTOR + SECTOR;
+      expect(await work.read('erased.signed')).toHaveLength(expected);
+      expect((await verify('erased.signed', 'rsa3072-first.pub.pem')).code).toBe(0);
     }
   });
 });

@@ -18,7 +18,12 @@ export type FirmwareOptions = {
   readonly projectName?: string;
   /** SHA-256 of the ELF file that it is said to be made of. */
   readonly elfSha256?: Buffer;
+  /** As `git describe` names ESP-IDF; a release that knows the chip, unless said. */
+  readonly idfVersion?: string;
 };
+
+/** Chips that ESP-IDF 5.0 does not know. */
+const NEWER_CHIPS = ['esp32c5', 'esp32c61', 'esp32p4'];
 
 const MOST_IN_RAM = 0x10000;
 
@@ -75,8 +80,10 @@ export function makeApp(options: FirmwareOptions): Buffer {
 
 /** esp_app_desc_t as MicroPython's releases have it: no version, no project name. */
 function describe({
+  chip,
   secureVersion = 0,
   mmuPageSizeLog2 = 0,
+  idfVersion = NEWER_CHIPS.includes(chip.name) ? 'v5.5.1' : 'v5.0.4',
   appVersion = '',
   projectName = '',
   elfSha256 = Buffer.alloc(32, 0x5a),
@@ -88,7 +95,7 @@ function describe({
   bytes.write(projectName.slice(0, 31), 48, 'latin1');
   bytes.write('06:51:35', 80, 'latin1');
   bytes.write('Jun  2 2024', 96, 'latin1');
-  bytes.write('v5.0.4', 112, 'latin1');
+  bytes.write(idfVersion, 112, 'latin1');
   elfSha256.copy(bytes, 144);
   bytes.writeUInt8(mmuPageSizeLog2, 180);
   return bytes;

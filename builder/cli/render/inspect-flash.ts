@@ -14,6 +14,7 @@ import {
   type Fact,
 } from './inspect-facts.ts';
 import { renderOtadata } from './inspect-otadata.ts';
+import { signatureV1Facts } from './inspect-signature.ts';
 import { printable } from './printable.ts';
 
 /** Everything in a full-flash image, as sections. */
@@ -88,9 +89,8 @@ function tableFacts(
     ...(table.problem === undefined
       ? []
       : [['damaged', colours.red(printable(table.problem))] as Fact]),
-    ...(table.dataBehind
-      ? [['remark', 'there is data behind the table, such as a Secure Boot V1 signature'] as Fact]
-      : []),
+    ...(table.dataBehind ? [['remark', 'there is data behind the table'] as Fact] : []),
+    ...(table.signatureV1 === null ? [] : signatureV1Facts(table.signatureV1)),
     ...table.remarks.map((remark): Fact => ['remark', colours.yellow(printable(remark))]),
   ];
 }

@@ -4,7 +4,7 @@ import type { HeaderReport } from '../../inspect/image-header.ts';
 import type { ImageReport, SegmentReport } from '../../inspect/image.ts';
 import type { Colours, Output } from '../output.ts';
 import { indent, revisionRange, sizeInBytes, type Fact } from './inspect-facts.ts';
-import { signatureFacts } from './inspect-signature.ts';
+import { signatureFacts, signatureV1Facts } from './inspect-signature.ts';
 import { formatSize } from './size.ts';
 import { renderTable } from './table.ts';
 
@@ -68,8 +68,12 @@ function integrityFacts({ checksum, sha256 }: WholeImage, colours: Colours): Fac
   ];
 }
 
-function behindFacts({ trailer, signature }: WholeImage, colours: Colours): readonly Fact[] {
+function behindFacts(
+  { trailer, signature, signatureV1 }: WholeImage,
+  colours: Colours,
+): readonly Fact[] {
   if (signature !== null) return signatureFacts(signature, colours);
+  if (signatureV1 !== null) return signatureV1Facts(signatureV1);
   return [['signature', describeTrailer(trailer, colours)]];
 }
 
@@ -85,7 +89,7 @@ function describeTrailer(trailer: Trailer, colours: Colours): string {
         `a signature sector at ${hex(trailer.offset)}, but chips look for it at ${hex(trailer.expectedOffset)} only`,
       );
     case 'signature-v1':
-      return `Secure Boot V1 at ${hex(trailer.offset)}, not checked`;
+      return `Secure Boot V1 at ${hex(trailer.offset)}`;
     case 'unknown':
       return `none, but ${colours.yellow(`unknown data from ${hex(trailer.offset)} on`)}`;
   }

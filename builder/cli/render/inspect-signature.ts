@@ -1,5 +1,6 @@
 import { hex } from '../../errors/hex.ts';
 import type { SignatureReport } from '../../inspect/signature.ts';
+import type { V1SignatureReport } from '../../inspect/signature-v1.ts';
 import type { SignatureSectorReport, SlotReport } from '../../inspect/signature-sector.ts';
 import type { Colours } from '../output.ts';
 import { printable } from './printable.ts';
@@ -28,6 +29,24 @@ export function signatureFacts(
       },
     ),
     ...remarks.map((remark): Fact => ['  remark', colours.yellow(printable(remark))]),
+  ];
+}
+
+/** A Secure Boot V1 signature, which only its public key could prove. */
+export function signatureV1Facts({
+  offset,
+  contentsDigest,
+  r,
+  s,
+}: V1SignatureReport): readonly Fact[] {
+  return [
+    [
+      'signature',
+      `Secure Boot V1 at ${hex(offset)}; it does not carry its key: verify --trust KEY checks it`,
+    ],
+    ['  r', r],
+    ['  s', s],
+    ['  signs', `SHA-256 ${contentsDigest}`],
   ];
 }
 

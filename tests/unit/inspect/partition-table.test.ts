@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { encodePartitionTable } from '../../../builder/format/partition-table.ts';
 import { describeTable } from '../../../builder/inspect/partition-table.ts';
@@ -54,6 +55,21 @@ describe('describeTable', () => {
       Buffer.alloc(16, 1),
     ]);
     expect(describeTable(nextSector, PLACE).report.dataBehind).toBe(false);
+  });
+
+  test('tells a Secure Boot V1 signature from other data behind the table', () => {
+    const table = encodePartitionTable(OTA_TABLE);
+    const signature = Buffer.concat([Buffer.alloc(4), Buffer.alloc(32, 1), Buffer.alloc(32, 2)]);
+    const { report } = describeTable(Buffer.concat([table, signature]), PLACE);
+    expect(report.dataBehind).toBe(false);
+    expect(report.signatureV1).toEqual({
+      offset: 0xc00,
+      contentsDigest: createHash('sha256').update(table).digest('hex'),
+      r: '01'.repeat(32),
+      s: '02'.repeat(32),
+    });
+    const more = Buffer.concat([table, signature, Buffer.from([0])]);
+    expect(describeTable(more, PLACE).report.dataBehind).toBe(true);
   });
 
   test('shows the rows of a table whose MD5 does not match, and says so', () => {

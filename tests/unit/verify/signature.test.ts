@@ -177,10 +177,13 @@ describe('A signature sector', () => {
     ]);
   });
 
-  test('of Secure Boot V1 is not checked, and so refused', () => {
+  test('of Secure Boot V1 carries no key, and is refused without one', () => {
     const app = makeApp({ chip: esp32 });
     const v1 = Buffer.concat([app, Buffer.alloc(4), Buffer.alloc(64, 0x5a)]);
-    expect(check(v1)).toEqual([error('SIGNATURE_SCHEME', /Secure Boot V1/, app.length)]);
+    expect(check(v1)).toEqual([
+      error('SIGNATURE_UNTRUSTED', /Secure Boot V1 .* does not carry its key/, app.length),
+      warning('SECURE_PADDING', /not secure-padded/, app.length),
+    ]);
   });
 
   test('of two schemes is worth a look: a device is built for one', () => {

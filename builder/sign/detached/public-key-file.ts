@@ -1,0 +1,44 @@
+import type { KeyObject } from 'node:crypto';
+import { FormatError, SigningError } from '../../errors/families.ts';
+import { readInput } from '../../files/read-input.ts';
+import type { PublicKeyFields } from '../../format/signature-block.ts';
+import { publicKeyFields } from '../../format/signature-key.ts';
+import { DEVELOPMENT_MARK } from '../../keys/private-key.ts';
+import { readPublicKey } from '../../keys/public-key.ts';
+
+const KEY_FILE_LIMIT = 64 * 1024;
+
+/** The public half of a key that signs elsewhere. */
+export type PublicKeyFile = {
+  /** The file as messages name it. */
+  readonly name: string;
+  readonly key: KeyObject;
+  readonly fields: PublicKeyFields;
+  /** It carries the mark of a development key. */
+  readonly development: boolean;
+};
+
+/**
+ * Reads a public key in PEM. Throws SigningError for what is none that Secure Boot takes, and for a private key, which
+ * has no business where others sign; UsageError when the file cannot be read.
+ */
+export async function readPublicKeyFile(path: string, name: string): Promise<PublicKeyFile> {
+  const text = (await readInput(path, 'a public key in PEM', KEY_FILE_LIMIT)).toString('utf8');
+  if (text.includes('PRIVATE KEY-----')) {
+    throw new SigningError(
+      'KEY_WRONG_TYPE',
+      `${name} is a private key; the public key was expected`,
+      {
+        hint: 'Take the .pub.pem beside it, or sign with it here: --key.',
+      },
+    );
+  }
+  const key = readPublicKey(text, name);
+  try {
+    const development = text.includes(DEVELOPMENT_MARK);
+    return { name, key, fields: publicKeyFields(key), development };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new SigningError('KEY_WRONG_TYPE', `${name}: ${error.message}`);
+  }
+}
