@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { createWorkspace } from '../support/cli.ts';
 import { callsOf, makeIdf, makeMicroPython } from '../support/fake-idf.ts';
 
-const BUILD = ['--board', 'ESP32_GENERIC', '--app-version', '1.2.3', '--micropython', 'micropython'];
+const BUILD = [
+  '--board',
+  'ESP32_GENERIC',
+  '--app-version',
+  '1.2.3',
+  '--micropython',
+  'micropython',
+];
 
 describe('a build from source', () => {
   test('makes a signed release of what idf.py compiled, and changes nothing in the sources', async () => {
@@ -15,7 +22,9 @@ describe('a build from source', () => {
     expect(built.code, built.stderr).toBe(0);
     const added = (await workspace.listing()).filter((line) => line.startsWith('micropython/'));
     expect(added).toEqual(before.filter((line) => line.startsWith('micropython/')));
-    expect((await readFile(`${sources}/ports/esp32/lockfiles`)).toString()).toBe('as checked out\n');
+    expect((await readFile(`${sources}/ports/esp32/lockfiles`)).toString()).toBe(
+      'as checked out\n',
+    );
     const [call] = await callsOf(workspace);
     console.log(call, built.stdout, built.stderr);
     const verified = await workspace.run(['verify', 'out/ESP32_GENERIC-1.2.3']);

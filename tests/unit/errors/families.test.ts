@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
+  CompileError,
+  FetchError,
   FormatError,
   InterruptedError,
   LayoutError,
   ProfileError,
   SigningError,
+  ToolchainError,
   UsageError,
   VerifyError,
 } from '../../../builder/errors/families.ts';
@@ -16,6 +19,9 @@ import { OtaBuildError } from '../../../builder/errors/ota-build-error.ts';
 const FAMILIES = [
   ['UsageError', 2, new UsageError('USAGE', 'm')],
   ['ProfileError', 3, new ProfileError('PROFILE_INVALID', 'm')],
+  ['ToolchainError', 4, new ToolchainError('TOOL_MISSING', 'm')],
+  ['FetchError', 5, new FetchError('SOURCE_UNREACHABLE', 'm')],
+  ['CompileError', 6, new CompileError('COMPILE_FAILED', 'm')],
   ['LayoutError', 7, new LayoutError('FLASH_SIZE', 'm')],
   ['SigningError', 8, new SigningError('KEY_MISSING', 'm')],
   ['VerifyError', 9, new VerifyError('VERIFICATION_FAILED', 'm')],
