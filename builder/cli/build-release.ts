@@ -14,6 +14,7 @@ export type BuildRequest = {
   readonly request: PlanRequest;
   readonly output: Output;
   readonly signal: AbortSignal;
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
   readonly target: OutputOptions;
   readonly dryRun: boolean;
 };
@@ -50,10 +51,12 @@ export async function buildRelease({
   request,
   output,
   signal,
+  askSecret,
   target,
   dryRun,
 }: BuildRequest): Promise<Built> {
   const context = new Context({
+    askSecret,
     projectDirectory: request.projectDirectory,
     environment: request.environment,
     signal,

@@ -53,7 +53,11 @@ export type SigningCode =
   | 'SCHEME_UNSUPPORTED'
   | 'SCHEME_MISMATCH'
   | 'IMAGE_NOT_SIGNABLE'
-  | 'SIGNATURE_SELF_CHECK';
+  | 'SIGNATURE_SELF_CHECK'
+  | 'PASSPHRASE_MISSING'
+  | 'PASSPHRASE_WRONG'
+  | 'SIGNER_FAILED'
+  | 'SIGNER_MISSING';
 
 /** A key cannot be used, or an image cannot be signed with it. */
 export class SigningError extends OtaBuildError<SigningCode> {

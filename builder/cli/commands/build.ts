@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
+import { secretAsker } from '../ask-secret.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { planRequest, withPlanOptions } from './plan-options.ts';
@@ -23,6 +24,7 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         request: planRequest(options, edge),
         output,
         signal: edge.signal,
+        askSecret: secretAsker(edge),
         target: { directory: resolve(edge.directory, options.out), force: options.force === true },
         dryRun: options.dryRun === true,
       });

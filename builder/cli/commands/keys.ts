@@ -1,6 +1,9 @@
 import { Option, type Command } from '@commander-js/extra-typings';
 import { resolve } from 'node:path';
+import type { SecretOptions } from '../../keys/secret-source.ts';
+import { secretAsker } from '../ask-secret.ts';
 import { Output } from '../output.ts';
+import type { ProcessEdge } from '../process-edge.ts';
 import type { CommandHost } from '../program.ts';
 import { withOutputOptions } from './plan-options.ts';
 
@@ -22,26 +25,71 @@ function addGenerate(keys: Command, { edge }: CommandHost): void {
       .argument('<file>', 'where the private key goes, such as keys/release.pem'),
   )
     .description(
-      'make a key pair: FILE (private, mode 0600) and FILE with .pub.pem (public); never overwrites',
+      'make a key pair: FILE (private, under a passphrase, mode 0600) and FILE with .pub.pem (public); never overwrites',
     )
     .addOption(
       new Option('--scheme <name>', 'signature scheme')
         .choices(SCHEMES)
         .default('rsa3072' as const),
     )
+    .addOption(
+      new Option(
+        '--passphrase-source <source>',
+        'where the passphrase is kept: file:PATH or env:NAME (default: OTA_BUILD_KEY_PASSPHRASE, else you are asked)',
+      ).conflicts('unencrypted'),
+    )
+    .option('--unencrypted', 'write the private key without a passphrase')
     .action(async (file, options) => {
       const output = new Output(edge, options);
       const { createKeyFiles } = await import('../../keys/key-files.ts');
-      const made = await createKeyFiles(resolve(edge.directory, file), options.scheme);
+      const made = await createKeyFiles(resolve(edge.directory, file), {
+        scheme: options.scheme,
+        passphrase: () => passphraseFor(options, edge),
+        signal: edge.signal,
+      });
       const { privateFile, publicFile, digest } = made;
-      output.result({ ok: true, scheme: options.scheme, privateFile, publicFile, digest }, () =>
+      const encrypted = options.unencrypted !== true;
+      const result = {
+        ok: true,
+        scheme: options.scheme,
+        privateFile,
+        publicFile,
+        digest,
+        encrypted,
+      };
+      const guarded = encrypted
+        ? 'under its passphrase: keep both, apart from each other'
+        : 'not encrypted, keep it secret: whoever has it can sign updates';
+      output.result(result, () =>
         [
-          `private key  ${privateFile}  (${options.scheme}, keep it secret: whoever has it can sign updates)`,
+          `private key  ${privateFile}  (${options.scheme}, ${guarded})`,
           `public key   ${publicFile}`,
           `eFuse digest ${digest}`,
         ].join('\n'),
       );
     });
+}
+
+async function passphraseFor(
+  options: { readonly passphraseSource?: string; readonly unencrypted?: true },
+  edge: ProcessEdge,
+): Promise<string | undefined> {
+  if (options.unencrypted === true) return undefined;
+  const { newPassphrase } = await import('../../keys/passphrase.ts');
+  const { parseSecretSource } = await import('../../keys/secret-source.ts');
+  const { passphraseSource: source } = options;
+  return newPassphrase(
+    source === undefined ? undefined : parseSecretSource(source, '--passphrase-source'),
+    secretOptions(edge),
+  );
+}
+
+function secretOptions(edge: ProcessEdge): SecretOptions {
+  return {
+    projectDirectory: edge.directory,
+    environment: edge.environment,
+    askSecret: secretAsker(edge),
+  };
 }
 
 function addDigest(keys: Command, { edge }: CommandHost): void {
@@ -52,7 +100,11 @@ function addDigest(keys: Command, { edge }: CommandHost): void {
       const output = new Output(edge, options);
       const { readKeyDigest } = await import('../../keys/key-digest.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
-      const { digest, scheme } = await readKeyDigest(resolve(edge.directory, file), file);
+      const { digest, scheme } = await readKeyDigest(
+        resolve(edge.directory, file),
+        file,
+        secretOptions(edge),
+      );
       if (options.output !== undefined)
         await writeFileAtomically(resolve(edge.directory, options.output), digest);
       const hex = digest.toString('hex');
