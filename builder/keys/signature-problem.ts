@@ -15,6 +15,7 @@ const DIGEST_INFOS: Readonly<Record<string, string>> = {
 /** PSS is masked with whatever hash the signer took; these are the ones that signers take. */
 const HASHES = ['sha256', 'sha384', 'sha512', 'sha1', 'sha224'] as const;
 const RSA_SALT_LENGTH = 32;
+const LONGEST_USUAL_SALT = 64;
 
 /**
  * Says what is wrong with a signature that does not hold, as the rest of a sentence that begins with who made it: a
@@ -83,15 +84,14 @@ function pssProblem({ digest }: SignRequest, encoded: Buffer): string | undefine
     const pss = readEncodedPss(encoded, hash);
     if (pss === undefined) continue;
     const { saltLength, matches } = pss;
-    if (matches(digest)) {
-      return hash === 'sha256'
-        ? `made an RSA-PSS signature with a salt of ${saltLength} bytes; Secure Boot V2 takes ${RSA_SALT_LENGTH}`
-        : `made an RSA-PSS signature with ${hash} as its hash; Secure Boot V2 takes sha256`;
-    }
-    const twice = createHash(hash).update(digest).digest();
-    if (matches(twice)) return HASHED_AGAIN;
-    if (hash === 'sha256')
-      return 'signed something else: its signature is one of the public key, but over another digest';
+    if (hash === 'sha256' && matches(digest))
+      return `made an RSA-PSS signature with a salt of ${saltLength} bytes; Secure Boot V2 takes ${RSA_SALT_LENGTH}`;
+    if (matches(createHash(hash).update(digest).digest())) return HASHED_AGAIN;
+    // Noise can look like a very long salt by chance, but not like a usual one behind hundreds of zeros.
+    if (saltLength > LONGEST_USUAL_SALT) continue;
+    return hash === 'sha256'
+      ? 'signed something else: its signature is one of the public key, but over another digest'
+      : `made an RSA-PSS signature with ${hash} as its hash; Secure Boot V2 takes sha256`;
   }
   return undefined;
 }
