@@ -9,12 +9,13 @@ import { withOutputOptions } from './plan-options.ts';
 
 const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 
-/** `ota-build keys`: making keys, and the digests that eFuse holds. */
+/** `ota-build keys`: making keys, their public halves, and the digests that eFuse holds. */
 export function addKeysCommand(program: Command, host: CommandHost): void {
   const keys = program
     .command('keys')
     .description('make signing keys, and print the digests that eFuse holds');
   addGenerate(keys, host);
+  addPublic(keys, host);
   addDigest(keys, host);
 }
 
@@ -90,6 +91,41 @@ function secretOptions(edge: ProcessEdge): SecretOptions {
     environment: edge.environment,
     askSecret: secretAsker(edge),
   };
+}
+
+function addPublic(keys: Command, { edge }: CommandHost): void {
+  withOutputOptions(
+    keys
+      .command('public')
+      .argument('<key>', 'key reference: FILE, env:NAME, pkcs11:…, command:… or dev'),
+  )
+    .description('print the public key of any key that can sign, in PEM')
+    .option('-o, --output <file>', 'write it to a file instead')
+    .action(async (key, options) => {
+      const output = new Output(edge, options);
+      const { checkKeyReference } = await import('../../plan/check-names.ts');
+      const { openSigner } = await import('../../keys/open-signer.ts');
+      const { writeFileAtomically } = await import('../../files/write-file.ts');
+      const signer = await openSigner(checkKeyReference(key), {
+        ...secretOptions(edge),
+        scheme: 'rsa3072',
+        signal: edge.signal,
+        note: (message) => {
+          output.progress(message);
+        },
+        warn: (_, message) => {
+          output.alert(`warning: ${message}`);
+        },
+      });
+      const { scheme, development } = signer;
+      const pem = signer.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      const digest = signer.digest.toString('hex');
+      if (options.output !== undefined)
+        await writeFileAtomically(resolve(edge.directory, options.output), Buffer.from(pem));
+      output.result({ ok: true, scheme, digest, development, publicKey: pem }, () =>
+        options.output === undefined ? pem : `${options.output}  (${scheme}, digest ${digest})`,
+      );
+    });
 }
 
 function addDigest(keys: Command, { edge }: CommandHost): void {
