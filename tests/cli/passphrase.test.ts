@@ -108,26 +108,27 @@ describe('keys generate', () => {
     expect((await stat(work.path('keys/release.pem'))).mode & 0o777).toBe(0o600);
   });
 
-  test.each<[string, readonly string[], Readonly<Record<string, string>>, number, RegExp]>([
-    ['nothing to take it from', [], {}, 8, /none was given, and there is nobody to ask/],
-    ['an empty variable', ['--passphrase-source', 'env:W'], { W: '' }, 8, /W is not set/],
-    ['an empty file', ['--passphrase-source', 'file:empty'], {}, 8, /empty is empty/],
-    ['no file', ['--passphrase-source', 'file:none'], {}, 8, /none does not exist/],
+  test.each<
+    [string, readonly string[], Readonly<Record<string, string>>, readonly [number, RegExp]]
+  >([
+    ['nothing to take it from', [], {}, [8, /none was given, and there is nobody to ask/]],
+    ['an empty variable', ['--passphrase-source', 'env:W'], { W: '' }, [8, /W is not set/]],
+    ['an empty file', ['--passphrase-source', 'file:empty'], {}, [8, /empty is empty/]],
+    ['no file', ['--passphrase-source', 'file:none'], {}, [8, /none does not exist/]],
     [
       'itself in place of its source',
       ['--passphrase-source', PASSPHRASE],
       {},
-      8,
-      /neither file:PATH/,
+      [8, /neither file:PATH/],
     ],
     [
       'a source and --unencrypted',
       ['--passphrase-source', 'env:W', '--unencrypted'],
       {},
-      2,
-      /cannot be used with/,
+      [2, /cannot be used with/],
     ],
-  ])('makes nothing when the passphrase has %s', async (_, options, environment, code, says) => {
+  ])('makes nothing when the passphrase has %s', async (_, options, environment, refusal) => {
+    const [code, says] = refusal;
     const work = await createWorkspace();
     await work.write('empty', '\n');
     const before = await work.listing();

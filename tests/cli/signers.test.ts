@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { cp } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DEVELOPMENT_MARK } from '../../builder/keys/private-key.ts';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
-import { createWorkspace, type Workspace } from '../support/cli.ts';
+import { createWorkspace, MAIN, type Workspace } from '../support/cli.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 import { privatePem, publicPem } from '../support/pem.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
@@ -135,6 +138,23 @@ describe('a command: signer', () => {
     const says = /is a development key, and this is CI/;
     const environment = { CI: 'true' };
     await expectRefusal(work, drill(key), { code: 8, says }, { here: true, environment });
+  });
+});
+
+describe('a pkcs11: signer', () => {
+  test('says what to install where the optional package is not', async () => {
+    const elsewhere = await createWorkspace();
+    await cp(dirname(MAIN), elsewhere.path('dist'), { recursive: true });
+    await cp(join(dirname(MAIN), '..', 'package.json'), elsewhere.path('package.json'));
+    const args = ['keys', 'public', `pkcs11:object=a?module-path=${process.execPath}`];
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [elsewhere.path('dist', 'main.js'), ...args],
+      { encoding: 'utf8', cwd: elsewhere.directory },
+    );
+    expect({ status, stderr }).toEqual({ status: 8, stderr });
+    expect(stderr).toMatch(/^error: .* needs the package koffi, an optional dependency/m);
+    expect(stderr).toMatch(/^hint: Install it: npm install koffi$/m);
   });
 });
 

@@ -95,10 +95,7 @@ describe('nobody is asked', () => {
   const plain = { write: () => undefined };
   test.each<[string, Partial<ProcessEdge>]>([
     ['in CI', { environment: { CI: 'true' } }],
-    [
-      'where input is no terminal',
-      { stdin: Object.assign(new Terminal(), { isTTY: false }) as never },
-    ],
+    ['where input is no terminal', { stdin: Object.assign(new Terminal(), { isTTY: false }) }],
     ['where messages go to a file', { stderr: plain }],
   ])('%s', (_, change) => {
     expect(aTerminal(change).ask).toBeUndefined();
