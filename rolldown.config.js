@@ -5,7 +5,9 @@ import { defineConfig } from 'rolldown';
 // One bundle, because a command line is judged by how fast it starts: loading a thousand small files took longer than
 // making a release. The packages stay in `dependencies`, so that audits of those who install us see them.
 export default defineConfig({
-  input: 'builder/main.ts',
+  // A PKCS#11 module runs in a process of its own.
+  input: { main: 'builder/main.ts', 'pkcs11-process': 'builder/keys/pkcs11/process.ts' },
+  external: ['koffi'],
   platform: 'node',
   tsconfig: false,
   output: {

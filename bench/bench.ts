@@ -28,7 +28,7 @@ try {
 }
 
 function prepare(): void {
-  run(process.execPath, [MAIN, 'keys', 'generate', 'key.pem']);
+  run(process.execPath, [MAIN, 'keys', 'generate', 'key.pem', '--unencrypted']);
   run(process.execPath, [MAIN, ...buildArguments(), '--out', 'parts']);
   const release = join(work, 'parts', 'ESP32_GENERIC-1.2.3');
   for (const part of ['bootloader.bin', 'partition-table.bin', 'otadata.bin']) {

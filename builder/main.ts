@@ -33,6 +33,7 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     environment: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
+    stdin: process.stdin,
   });
 }
 

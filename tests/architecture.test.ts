@@ -162,9 +162,11 @@ function reachableFrom(start: readonly string[]): ReadonlySet<string> {
 }
 
 describe('a package', () => {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     dependencies: Readonly<Record<string, string>>;
+    optionalDependencies: Readonly<Record<string, string>>;
   };
+  const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies };
   const packages = IMPORTS.filter(({ specifier }) => !isLocal(specifier) && !isNode(specifier));
 
   test.each(Object.keys(dependencies).filter((name) => name !== 'commander'))(

@@ -14,6 +14,7 @@ export type BuildRequest = {
   readonly request: PlanRequest;
   readonly output: Output;
   readonly signal: AbortSignal;
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
   readonly target: OutputOptions;
   /** False compiles although nothing changed. */
   readonly useCache: boolean;
@@ -57,11 +58,13 @@ export async function buildRelease({
   request,
   output,
   signal,
+  askSecret,
   target,
   useCache,
   dryRun,
 }: BuildRequest): Promise<Built> {
   const context = new Context({
+    askSecret,
     projectDirectory: request.projectDirectory,
     environment: request.host.environment,
     signal,

@@ -6,6 +6,18 @@ export type ProcessEdge = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** Undefined where nothing can be asked. */
+  readonly stdin?: TerminalInput;
+};
+
+/** What of a terminal's input is needed to ask for a secret. */
+export type TerminalInput = {
+  readonly isTTY?: boolean;
+  readonly setRawMode: (raw: boolean) => unknown;
+  readonly resume: () => unknown;
+  readonly pause: () => unknown;
+  readonly on: (event: 'data' | 'end', listener: (chunk: Uint8Array) => void) => unknown;
+  readonly off: (event: 'data' | 'end', listener: (chunk: Uint8Array) => void) => unknown;
 };
 
 export type OutputStream = {

@@ -81,7 +81,11 @@ export type SigningCode =
   | 'IMAGE_NOT_SIGNABLE'
   | 'SIGNATURE_SELF_CHECK'
   | 'SIGNING_REQUIRED'
-  | 'SIGNATURE_INVALID';
+  | 'SIGNATURE_INVALID'
+  | 'PASSPHRASE_MISSING'
+  | 'PASSPHRASE_WRONG'
+  | 'SIGNER_FAILED'
+  | 'SIGNER_MISSING';
 
 /** A key cannot be used, or an image cannot be signed with it. */
 export class SigningError extends OtaBuildError<SigningCode> {

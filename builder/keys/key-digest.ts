@@ -4,28 +4,34 @@ import { keyDigest, type PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { readPem } from './forge.ts';
-import { parsePrivateKey } from './private-key.ts';
+import { passphraseOf } from './passphrase.ts';
+import { readPrivateKey } from './private-key.ts';
 import { readPublicKey } from './public-key.ts';
+import type { SecretOptions } from './secret-source.ts';
 
 /**
- * The eFuse digest (32 bytes) of a public or private key file in PEM. `name` is the file as messages show it.
- * Throws SigningError for what is not such a key, UsageError when the file cannot be read.
+ * The eFuse digest (32 bytes) of a public key file in PEM, or of a private key in any form that we sign with. `name` is the file
+ * as messages show it. Throws SigningError for what is not such a key, UsageError when the file cannot be read.
  */
 export async function readKeyDigest(
   path: string,
   name: string,
+  options: SecretOptions,
 ): Promise<{ readonly digest: Buffer; readonly scheme: SignatureScheme }> {
-  const text = await readKeyText(path, name);
+  const bytes = await readKeyFile(path, name);
+  const text = bytes.toString('utf8');
   const isPublic =
     readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') ===
     true;
-  const fields = isPublic ? publicFields(text, name) : parsePrivateKey(text, name).fields;
+  const { fields } = isPublic
+    ? { fields: publicFields(text, name) }
+    : await readPrivateKey(bytes, name, () => passphraseOf(name, undefined, options));
   return { digest: keyDigest(fields), scheme: fields.scheme };
 }
 
-async function readKeyText(path: string, name: string): Promise<string> {
+async function readKeyFile(path: string, name: string): Promise<Buffer> {
   try {
-    return (await readInput(path, 'a key in PEM', 64 * 1024)).toString('utf8');
+    return await readInput(path, 'a key in PEM', 64 * 1024);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new SigningError('KEY_UNREADABLE', `${name} is not a key in PEM: it is too large`);

@@ -1,5 +1,13 @@
 import { createPublicKey } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SigningError } from '../errors/families.ts';
@@ -16,24 +24,33 @@ export type KeyFiles = {
   readonly digest: string;
 };
 
+export type KeyFileOptions = {
+  readonly scheme: SignatureScheme;
+  /** Gets the passphrase, or undefined for a file that is not encrypted. Asked once it is certain that nothing is overwritten. */
+  readonly passphrase: () => Promise<string | undefined>;
+  readonly signal?: AbortSignal | undefined;
+};
+
 /**
- * Makes a key pair and writes both halves: `release.pem` (0600) and `release.pub.pem`. Throws SigningError when either
- * file is there already, UsageError when the folder cannot be written; then neither is left.
+ * Makes a key pair and writes both halves: `release.pem` (0600, under a passphrase) and `release.pub.pem`. Throws SigningError when
+ * either file is there already, UsageError when the folder cannot be written; then neither is left.
  */
 export async function createKeyFiles(
   privateFile: string,
-  scheme: SignatureScheme,
+  { scheme, passphrase: askPassphrase, signal }: KeyFileOptions,
 ): Promise<KeyFiles> {
   const publicFile = privateFile.replace(/(\.pem)?$/, '.pub.pem');
   for (const file of [privateFile, publicFile]) refuseExisting(file);
+  const passphrase = await askPassphrase();
+  const { privatePem, publicPem } = await generateKey(scheme, { development: false, passphrase });
+  signal?.throwIfAborted();
   try {
     await mkdir(dirname(privateFile), { recursive: true });
   } catch (error) {
     throw describeWriteFailure(error, dirname(privateFile));
   }
   await ignoreInGit(dirname(privateFile));
-  const { privatePem, publicPem } = await generateKey(scheme, { development: false });
-  await writeFileAtomically(privateFile, Buffer.from(privatePem), { mode: 0o600, exclusive: true });
+  writePrivateFile(privateFile, Buffer.from(privatePem));
   try {
     await writeFileAtomically(publicFile, Buffer.from(publicPem), { exclusive: true });
   } catch (error) {
@@ -45,6 +62,24 @@ export async function createKeyFiles(
     publicFile,
     digest: keyDigestOfPublicKey(createPublicKey(publicPem)).toString('hex'),
   };
+}
+
+/**
+ * Writes a private key under its own name at once, and nowhere else: whatever ends us, no copy of it is left in a temporary
+ * file. A kill between two system calls leaves an empty file at most.
+ */
+function writePrivateFile(path: string, bytes: Uint8Array): void {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'wx', 0o600);
+    writeSync(file, bytes);
+    fsyncSync(file);
+  } catch (error) {
+    if (file !== undefined) unlinkSync(path);
+    throw describeWriteFailure(error, path);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 /** A folder named keys/ keeps its private keys out of git from the first one on; one that says so itself is left alone. */
@@ -65,11 +100,15 @@ async function ignoreInGit(folder: string): Promise<void> {
 
 function refuseExisting(file: string): void {
   if (!existsSync(file)) return;
+  const isEmpty = statSync(file).isFile() && statSync(file).size === 0;
   throw new SigningError(
     'KEY_EXISTS',
     `${file} exists already and was kept: a key that is overwritten is lost for every device that trusts it`,
     {
       where: { file },
+      ...(isEmpty
+        ? { hint: 'It is empty, as a run that was killed leaves it: remove it and try again.' }
+        : {}),
     },
   );
 }

@@ -1,41 +1,60 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { FormatError, SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
+import { keyDigest } from '../format/signature-block.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { developmentKey, developmentKeyPath } from './development-key.ts';
-import { pemSigner } from './pem-signer.ts';
+import { parseKeyReference, type KeyReference } from './key-reference.ts';
+import { passphraseOf } from './passphrase.ts';
+import { pemSigner, privateKeySigner } from './pem-signer.ts';
+import { parsePrivateKey, readPrivateKey } from './private-key.ts';
+import { environmentValue, type SecretOptions } from './secret-source.ts';
 import type { Signer } from './signer.ts';
 
 const KEY_FILE_LIMIT = 64 * 1024;
 
-export type OpenOptions = {
-  readonly projectDirectory: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+export type OpenOptions = SecretOptions & {
   /** What a development key is made for. */
   readonly scheme: SignatureScheme;
   readonly note: (message: string) => void;
   readonly warn: (code: string, message: string) => void;
+  /** Ends programs that were asked to sign. */
+  readonly signal?: AbortSignal | undefined;
 };
 
+type Kind<K extends KeyReference['kind']> = Extract<KeyReference, { readonly kind: K }>;
+
 /**
- * Opens what a key reference names: `dev`, `env:NAME` (PEM in an environment variable), `file:PATH` or a plain path.
- * Throws SigningError; a message names the reference, never what it holds.
+ * Opens what a key reference names (`parseKeyReference` has the kinds). A key of any kind that is the project's development
+ * key is marked as one. Throws SigningError; a message names the reference, never what it holds.
  */
 export async function openSigner(reference: string, options: OpenOptions): Promise<Signer> {
-  if (reference === 'dev') return openDevelopmentKey(options);
-  if (reference.startsWith('env:')) return openEnvironmentKey(reference, options);
-  const scheme = /^([a-z][a-z0-9]+):/.exec(reference)?.[1];
-  if (scheme !== undefined && scheme !== 'file') {
-    throw new SigningError(
-      'KEY_REFERENCE',
-      `'${reference}' is not a key reference that this version can open`,
-      {
-        hint: 'Use a PEM file (PATH or file:PATH), env:NAME or dev.',
-      },
-    );
+  const signer = await openReference(reference, options);
+  if (signer.development || !(await isDevelopmentKey(signer, options))) return signer;
+  return { ...signer, development: true };
+}
+
+async function openReference(reference: string, options: OpenOptions): Promise<Signer> {
+  const parsed = parseKeyReference(reference);
+  switch (parsed.kind) {
+    case 'development':
+      return openDevelopmentKey(options);
+    case 'environment':
+      return openEnvironmentKey(reference, parsed, options);
+    case 'file':
+      return openKeyFile(reference, parsed, options);
+    case 'command': {
+      // Loaded where they are used: most keys are files.
+      const { commandSigner } = await import('./command-signer.ts');
+      return commandSigner(reference, parsed, options);
+    }
+    case 'pkcs11': {
+      const { pkcs11Signer } = await import('./pkcs11-signer.ts');
+      return pkcs11Signer(reference, parsed.uri, options);
+    }
   }
-  return openKeyFile(reference, options);
 }
 
 async function openDevelopmentKey({
@@ -51,43 +70,71 @@ async function openDevelopmentKey({
   return pemSigner(pem, 'dev', { development: true });
 }
 
-function openEnvironmentKey(reference: string, { environment }: OpenOptions): Signer {
-  const name = reference.slice('env:'.length);
-  const pem = Object.hasOwn(environment, name) ? environment[name] : undefined;
+async function openEnvironmentKey(
+  reference: string,
+  { name, passphrase }: Kind<'environment'>,
+  options: OpenOptions,
+): Promise<Signer> {
+  const pem = environmentValue(name, options);
   if (pem === undefined || pem.trim() === '') {
     throw new SigningError(
       'KEY_MISSING',
       `the environment variable ${name} is not set; it should hold a private key in PEM`,
     );
   }
-  return pemSigner(pem, reference, { development: false });
+  const key = await readPrivateKey(Buffer.from(pem), reference, () =>
+    passphraseOf(`env:${name}`, passphrase, options),
+  );
+  return privateKeySigner(key, reference, { development: false });
 }
 
-async function openKeyFile(reference: string, options: OpenOptions): Promise<Signer> {
-  const path = resolve(options.projectDirectory, reference.replace(/^file:/, ''));
-  const pem = await readKeyFile(path, reference);
+async function openKeyFile(
+  reference: string,
+  { path: file, passphrase }: Kind<'file'>,
+  options: OpenOptions,
+): Promise<Signer> {
+  const path = resolve(options.projectDirectory, file);
+  const bytes = await readKeyFile(path, file);
+  const key = await readPrivateKey(bytes, file, () => passphraseOf(file, passphrase, options));
   const folder = resolve(developmentKeyPath(options.projectDirectory, options.scheme), '..');
-  const signer = pemSigner(pem, reference, { development: path.startsWith(folder + sep) });
+  const signer = privateKeySigner(key, reference, { development: path.startsWith(folder + sep) });
   const mode = (await stat(path)).mode & 0o777;
   if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
     options.warn(
       'KEY_PERMISSIONS',
-      `${reference} can be read by others (mode ${mode.toString(8)}): chmod 600 ${reference}`,
+      `${file} can be read by others (mode ${mode.toString(8)}): chmod 600 ${file}`,
     );
   }
   return signer;
 }
 
-async function readKeyFile(path: string, reference: string): Promise<string> {
+async function readKeyFile(path: string, file: string): Promise<Buffer> {
   try {
-    return (await readInput(path, 'a private key in PEM', KEY_FILE_LIMIT)).toString('utf8');
+    return await readInput(path, 'a private key', KEY_FILE_LIMIT);
   } catch (error) {
     if (!(error instanceof UsageError) && !(error instanceof FormatError)) throw error;
     const code = error.code === 'INPUT_MISSING' ? 'KEY_MISSING' : 'KEY_UNREADABLE';
     throw new SigningError(code, error.message, {
       cause: error,
-      where: { file: reference },
+      where: { file },
       hint: 'Make a key with: ota-build keys generate FILE, or sign with --key dev to try things out.',
     });
+  }
+}
+
+/** A development key stays one in a token, in a file without its mark, or behind a program. */
+async function isDevelopmentKey(
+  { digest, scheme }: Signer,
+  options: OpenOptions,
+): Promise<boolean> {
+  const path = developmentKeyPath(options.projectDirectory, scheme);
+  if (!existsSync(path)) return false;
+  try {
+    const bytes = await readInput(path, 'a development key', KEY_FILE_LIMIT);
+    const { fields } = parsePrivateKey(bytes.toString('utf8'), 'dev');
+    return keyDigest(fields).equals(digest);
+  } catch {
+    // What is there is no key, so this key is not it.
+    return false;
   }
 }

@@ -1,14 +1,10 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { FormatError, SigningError } from '../errors/families.ts';
 import type { PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
-import { readPem, type PemBlock } from './forge.ts';
-
-const DER_TYPES: Readonly<Record<string, 'pkcs1' | 'pkcs8' | 'sec1'>> = {
-  'RSA PRIVATE KEY': 'pkcs1',
-  'EC PRIVATE KEY': 'sec1',
-  'PRIVATE KEY': 'pkcs8',
-};
+import { containerOf, type KeyContainer } from './key-container.ts';
+import type { LockedKey } from './locked-key.ts';
+import { looksLikeKey, withoutPadding } from './plain-key.ts';
 
 /** Text that `keys generate` and the development key write above the key: OpenSSL and espsecure skip it. */
 export const DEVELOPMENT_MARK = 'ota-build development key: not for releases';
@@ -20,68 +16,86 @@ export type PrivateKey = {
   readonly development: boolean;
 };
 
+/** Gets the passphrase of a key that turned out to be encrypted; asked only then. */
+export type AskPassphrase = () => Promise<string>;
+
 /**
- * Reads a private key in PEM: PKCS#1, SEC1 or PKCS#8. `name` is the key's reference as messages show it. Throws
- * SigningError for everything else, and never quotes what it read.
+ * Reads a private key: PKCS#1, SEC1 or PKCS#8, in PEM or DER, plain or encrypted by OpenSSL in any of its ways. `name` is
+ * the key's reference as messages show it. Throws SigningError for everything else, and never quotes what it read:
+ * PASSPHRASE_WRONG when the passphrase does not open it, KEY_UNREADABLE when the key is damaged.
  */
-export function parsePrivateKey(text: string, name: string): PrivateKey {
-  const blocks = readPem(text);
-  if (blocks === undefined || blocks.length === 0) {
-    throw new SigningError(
-      'KEY_UNREADABLE',
-      `${name} is not a key in PEM: no complete -----BEGIN … -----END block was found`,
-      {
-        hint: 'Make one with: ota-build keys generate FILE',
-      },
-    );
-  }
-  const keys = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'));
-  if (keys.length > 1) {
-    throw new SigningError(
-      'KEY_COUNT',
-      `${name} holds ${keys.length} private keys; one was expected`,
-      {
-        hint: 'Put each key into a file of its own, and name them all with --key.',
-      },
-    );
-  }
-  // Other blocks may stand beside it: `openssl ecparam -genkey` puts the curve's parameters before the key.
-  const [block = blocks[0]] = keys;
-  if (block === undefined) throw new SigningError('KEY_UNREADABLE', `${name} holds no key`);
-  const key = openBlock(block, name);
-  return { key, fields: supportedFields(key, name), development: text.includes(DEVELOPMENT_MARK) };
+export async function readPrivateKey(
+  bytes: Buffer,
+  name: string,
+  askPassphrase: AskPassphrase,
+): Promise<PrivateKey> {
+  const container = containerOf(bytes, name);
+  const { lock } = container;
+  const key =
+    lock === undefined
+      ? openPlain(container, name)
+      : await unlock(lock, { container, name, passphrase: await askPassphrase() });
+  return checkedKey(key, bytes, name);
 }
 
-function openBlock(block: PemBlock, name: string): KeyObject {
-  if (block.label.endsWith('PUBLIC KEY') || block.label === 'CERTIFICATE') {
-    const what = block.label === 'CERTIFICATE' ? 'a certificate' : 'a public key';
-    throw new SigningError('KEY_WRONG_TYPE', `${name} is ${what}; signing needs the private key`, {
-      hint: 'Name the file whose first line ends in PRIVATE KEY-----.',
-    });
-  }
-  if (block.encrypted) {
-    throw new SigningError(
-      'KEY_LOCKED',
-      `${name} is guarded by a passphrase, which this version cannot ask for`,
-      {
-        hint: 'Keep the decrypted key in a CI secret and name it with --key env:NAME.',
-      },
-    );
-  }
-  const type = DER_TYPES[block.label];
-  if (type === undefined) {
-    throw new SigningError(
-      'KEY_WRONG_TYPE',
-      `${name} holds a PEM block '${block.label}'; a private key was expected`,
-    );
-  }
-  try {
-    return createPrivateKey({ key: block.der, format: 'der', type });
-  } catch {
+/** Reads a private key that is not encrypted, as `readPrivateKey` does. Throws SigningError (KEY_LOCKED) for one that is. */
+export function parsePrivateKey(text: string, name: string): PrivateKey {
+  const bytes = Buffer.from(text);
+  const container = containerOf(bytes, name);
+  if (container.lock === undefined) return checkedKey(openPlain(container, name), bytes, name);
+  throw new SigningError(
+    'KEY_LOCKED',
+    `${name} is guarded by a passphrase; a key without one was expected`,
+  );
+}
+
+function checkedKey(key: KeyObject, bytes: Buffer, name: string): PrivateKey {
+  const fields = supportedFields(key, name);
+  requireConsistent(key, name);
+  return { key, fields, development: bytes.includes(DEVELOPMENT_MARK) };
+}
+
+function openPlain({ der, type, label }: KeyContainer, name: string): KeyObject {
+  const key = keyOf(der, type);
+  if (key !== undefined) return key;
+  throw new SigningError(
+    'KEY_UNREADABLE',
+    `${name} is damaged: its ${label} block cannot be decoded`,
+  );
+}
+
+async function unlock(
+  lock: LockedKey,
+  {
+    container,
+    name,
+    passphrase,
+  }: {
+    readonly container: KeyContainer;
+    readonly name: string;
+    readonly passphrase: string;
+  },
+): Promise<KeyObject> {
+  const plain = await lock.decrypt(passphrase);
+  const key = keyOf(withoutPadding(plain), container.type);
+  if (key !== undefined) return key;
+  if (looksLikeKey(plain)) {
     throw new SigningError(
       'KEY_UNREADABLE',
-      `${name} is damaged: its ${block.label} block cannot be decoded`,
+      `${name} is damaged: the passphrase opens it, but what is inside is no longer a key`,
+      { hint: 'Restore it from a copy.' },
     );
+  }
+  throw new SigningError('PASSPHRASE_WRONG', `the passphrase does not open ${name}`, {
+    hint: 'If it is surely the right one, the file is damaged where that cannot be told apart (its salt, or all of it).',
+  });
+}
+
+function keyOf(der: Buffer, type: KeyContainer['type']): KeyObject | undefined {
+  try {
+    return createPrivateKey({ key: der, format: 'der', type });
+  } catch {
+    return undefined;
   }
 }
 
@@ -93,5 +107,37 @@ function supportedFields(key: KeyObject, name: string): PublicKeyFields {
     throw new SigningError('KEY_WRONG_TYPE', `${name}: ${error.message}`, {
       hint: 'Make one with: ota-build keys generate FILE',
     });
+  }
+}
+
+/** OpenSSL reads a key whose numbers do not belong together; its digest would be that of a key that nobody has. */
+function requireConsistent(key: KeyObject, name: string): void {
+  const agrees = key.asymmetricKeyType === 'rsa' ? rsaNumbersAgree(key) : ecHalvesAgree(key);
+  if (agrees) return;
+  throw new SigningError(
+    'KEY_UNREADABLE',
+    `${name} is damaged: its private and its public half do not belong together`,
+  );
+}
+
+/** RFC 8017, section 3.2. Signing would not tell: OpenSSL makes up for some numbers that are wrong. */
+function rsaNumbersAgree(key: KeyObject): boolean {
+  const jwk = key.export({ format: 'jwk' });
+  const number = (text: string | undefined): bigint =>
+    BigInt(`0x0${Buffer.from(text ?? '', 'base64url').toString('hex')}`);
+  const [e, d, p, q] = [number(jwk.e), number(jwk.d), number(jwk.p), number(jwk.q)];
+  if (p < 2n || q < 2n || p * q !== number(jwk.n)) return false;
+  const exponents = [d, number(jwk.dp)].every((each) => (e * each) % (p - 1n) === 1n);
+  const others = [d, number(jwk.dq)].every((each) => (e * each) % (q - 1n) === 1n);
+  return exponents && others && (number(jwk.qi) * q) % p === 1n;
+}
+
+function ecHalvesAgree(key: KeyObject): boolean {
+  const probe = Buffer.from('ota-build');
+  try {
+    return verify('sha256', probe, createPublicKey(key), sign('sha256', probe, key));
+  } catch {
+    // OpenSSL refuses to compute with some such keys, which says the same.
+    return false;
   }
 }

@@ -13,7 +13,7 @@ export type Signer = {
   readonly development: boolean;
   /**
    * Signs `contents` with the hash of the scheme: RSA-PSS (salt of 32 bytes, 384 bytes big-endian) or ECDSA (r and s
-   * behind each other, big-endian).
+   * behind each other, big-endian). What comes back has been verified with `publicKey`. Throws SigningError.
    */
   readonly sign: (contents: Uint8Array) => Promise<Buffer>;
   /**
@@ -21,4 +21,25 @@ export type Signer = {
    * P-256 whose private half is at hand can.
    */
   readonly signDeterministically?: (contents: Uint8Array) => Promise<Buffer>;
+};
+
+/** What is to be signed, as a key holder gets it. */
+export type SignRequest = {
+  readonly scheme: SignatureScheme;
+  /** The hash that `digest` was made with. */
+  readonly hash: 'sha256' | 'sha384';
+  readonly digest: Buffer;
+  /** What was hashed: for keys in this process only, because node:crypto hashes by itself. It never leaves the process. */
+  readonly contents: Uint8Array;
+};
+
+/**
+ * The contract of every kind of key: a public key, and a way to have a digest signed. `sign` answers with the bytes that
+ * the key gave, in any of the forms that `signature-forms.ts` reads; nothing of it is believed before it is verified.
+ */
+export type KeyHolder = {
+  readonly reference: string;
+  readonly publicKey: KeyObject;
+  readonly development: boolean;
+  readonly sign: (request: SignRequest) => Promise<Buffer>;
 };

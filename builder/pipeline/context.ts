@@ -36,6 +36,8 @@ export type ContextOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => void;
+  /** Asks for a passphrase or PIN without echo; undefined where nobody can be asked (CI, no terminal). */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
 };
 
 /** What every stage of a run shares. */
@@ -45,6 +47,7 @@ export class Context {
   readonly signal: AbortSignal;
   readonly warnings: Warning[] = [];
   readonly emit: (event: RunEvent) => void;
+  readonly askSecret: ((question: string) => Promise<string>) | undefined;
   private readonly cleanups: (() => Promise<void>)[] = [];
 
   constructor(options: ContextOptions) {
@@ -52,6 +55,7 @@ export class Context {
     this.environment = options.environment;
     this.signal = options.signal;
     this.emit = options.emit;
+    this.askSecret = options.askSecret;
   }
 
   note(message: string): void {

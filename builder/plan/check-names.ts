@@ -1,4 +1,5 @@
 import type { Chip } from '../chip/chip.ts';
+import { parseKeyReference } from '../keys/key-reference.ts';
 import { ProfileError, SigningError, UsageError } from '../errors/families.ts';
 
 /** Characters in esp_app_desc_t.version and .project_name, without the terminating NUL. */
@@ -43,9 +44,15 @@ export function checkVariant(variant: string | undefined): string | undefined {
   );
 }
 
-/** Throws SigningError for a private key that was given where its name belongs, and never quotes it. */
+/**
+ * Throws SigningError for a key reference that cannot be one, and for a private key or PIN where its name belongs; those are
+ * never quoted: a plan is printed.
+ */
 export function checkKeyReference(reference: string): string {
-  if (!/PRIVATE KEY|[\r\n]/.test(reference)) return reference;
+  if (!/PRIVATE KEY|[\r\n]/.test(reference)) {
+    parseKeyReference(reference);
+    return reference;
+  }
   throw new SigningError(
     'KEY_REFERENCE',
     'a key itself was given where the name of a key belongs',

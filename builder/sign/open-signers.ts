@@ -19,6 +19,8 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
     const signer = await openSigner(reference, {
       projectDirectory: context.projectDirectory,
       environment: context.environment,
+      askSecret: context.askSecret,
+      signal: context.signal,
       scheme: signing.scheme,
       note: (message) => {
         context.note(message);

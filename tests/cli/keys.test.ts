@@ -33,7 +33,9 @@ async function manifestIn(out: string): Promise<Manifest> {
 
 describe('keys generate', () => {
   test('makes a private key only its owner reads, a public key, and prints the digest', async () => {
-    const { code, stdout, stderr } = await work.run(['keys', 'generate', 'keys/release.pem']);
+    const { code, stdout, stderr } = await work.run([
+      ...['keys', 'generate', 'keys/release.pem', '--unencrypted'],
+    ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect((await stat(work.path('keys', 'release.pem'))).mode & 0o777).toBe(0o600);
     expect((await readdir(work.path('keys'))).sort()).toEqual([
@@ -51,7 +53,15 @@ describe('keys generate', () => {
   });
 
   test.each(['ecdsa256', 'ecdsa384', 'ecdsa192'])('makes a key of scheme %s', async (scheme) => {
-    const args = ['keys', 'generate', `${scheme}.pem`, '--scheme', scheme, '--json'];
+    const args = [
+      'keys',
+      'generate',
+      `${scheme}.pem`,
+      '--scheme',
+      scheme,
+      '--json',
+      '--unencrypted',
+    ];
     const { code, stdout, stderr } = await work.runHere(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const digest = digestOf(await work.read(`${scheme}.pub.pem`));
@@ -68,7 +78,7 @@ describe('keys generate', () => {
   test('says where it cannot write', async () => {
     await expectRefusal(
       work,
-      ['keys', 'generate', 'firmware.bin/key.pem'],
+      ['keys', 'generate', 'firmware.bin/key.pem', '--unencrypted'],
       { code: 2, says: /firmware\.bin cannot be written/ },
       { here: true },
     );

@@ -93,7 +93,7 @@ describe.skipIf(isMissing(espsecure))(`signatures against espsecure (${NEEDS_ORA
   );
 
   test('takes a key that we generate, and we take one of its own', async () => {
-    await work.runHere(['keys', 'generate', 'ours.pem']);
+    await work.runHere(['keys', 'generate', 'ours.pem', '--unencrypted']);
     await copyFile(work.path('ESP32_GENERIC.bin'), work.path('data.bin'));
     const signed = await run(
       'sign-data',

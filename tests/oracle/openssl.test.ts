@@ -76,6 +76,7 @@ describe.skipIf(isMissing(openssl, 'openssl'))('keys and signatures against open
         `made/${scheme}.pem`,
         '--scheme',
         scheme,
+        '--unencrypted',
       ]);
       expect(made.code, made.stderr).toBe(0);
       const isRsa = scheme === 'rsa3072';

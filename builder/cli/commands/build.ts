@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
+import { secretAsker } from '../ask-secret.ts';
 import { Output } from '../output.ts';
 import { renderEvent } from '../render/events.ts';
 import type { CommandHost } from '../program.ts';
@@ -27,6 +28,7 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         }),
         output,
         signal: edge.signal,
+        askSecret: secretAsker(edge),
         target: { directory: resolve(edge.directory, options.out), force: options.force === true },
         useCache: options.cache,
         dryRun: options.dryRun === true,

@@ -75,7 +75,11 @@ export function withPlanOptions(command: Command) {
         '--sign',
         'sign for Secure Boot V2; without --key with a development key, which CI refuses',
       )
-      .option('--key <ref>', 'private key: a PEM file, env:NAME or dev; up to three times', collect)
+      .option(
+        '--key <ref>',
+        'key: a file, env:NAME, pkcs11:…, command:… or dev (keys/README.md); up to three times',
+        collect,
+      )
       .addOption(
         new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(
           SCHEMES,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SigningError, UsageError } from '../../../builder/errors/families.ts';
 import { keyDigestOfPublicKey } from '../../../builder/format/signature-key.ts';
+import type { SignatureScheme } from '../../../builder/format/signature-scheme.ts';
 import { readKeyDigest } from '../../../builder/keys/key-digest.ts';
 import { createKeyFiles } from '../../../builder/keys/key-files.ts';
 import { parsePrivateKey } from '../../../builder/keys/private-key.ts';
@@ -13,10 +14,17 @@ import { ALL_SCHEMES, aPrivateKey } from '../../support/signature-blocks.ts';
 import { tempProject } from '../../support/temp-directory.ts';
 import { thrownBy } from '../../support/thrown.ts';
 
+/** Nobody to ask, and nothing in the environment. */
+const NOBODY = { projectDirectory: '/nowhere', environment: {} };
+const plain = (scheme: SignatureScheme) => ({
+  scheme,
+  passphrase: () => Promise.resolve(undefined),
+});
+
 describe('a new key pair', () => {
   test.each(ALL_SCHEMES)('for %s is written as two files that belong together', async (scheme) => {
     const root = await tempProject();
-    const made = await createKeyFiles(join(root, 'keys/release.pem'), scheme);
+    const made = await createKeyFiles(join(root, 'keys/release.pem'), plain(scheme));
     expect(made.privateFile).toBe(join(root, 'keys/release.pem'));
     expect(made.publicFile).toBe(join(root, 'keys/release.pub.pem'));
     const key = parsePrivateKey(await readFile(made.privateFile, 'utf8'), 'key');
@@ -30,7 +38,7 @@ describe('a new key pair', () => {
 
   test('is readable by its owner only, its public half by everybody', async () => {
     const root = await tempProject();
-    const { privateFile, publicFile } = await createKeyFiles(join(root, 'key'), 'ecdsa256');
+    const { privateFile, publicFile } = await createKeyFiles(join(root, 'key'), plain('ecdsa256'));
     expect((await stat(privateFile)).mode & 0o777).toBe(0o600);
     expect((await stat(publicFile)).mode & 0o044).not.toBe(0);
     expect((await readdir(root)).sort()).toEqual(['key', 'key.pub.pem']);
@@ -39,7 +47,7 @@ describe('a new key pair', () => {
   test.each(['key.pem', 'key.pub.pem'])('never overwrites %s', async (name) => {
     const root = await tempProject({ [name]: 'precious' });
     const error = await thrownBy(SigningError, () =>
-      createKeyFiles(join(root, 'key.pem'), 'ecdsa256'),
+      createKeyFiles(join(root, 'key.pem'), plain('ecdsa256')),
     );
     expect(error.code).toBe('KEY_EXISTS');
     expect(await readdir(root)).toEqual([name]);
@@ -49,7 +57,7 @@ describe('a new key pair', () => {
   test('leaves nothing where its folder cannot be made', async () => {
     const root = await tempProject({ file: '' });
     const error = await thrownBy(UsageError, () =>
-      createKeyFiles(join(root, 'file/key.pem'), 'ecdsa256'),
+      createKeyFiles(join(root, 'file/key.pem'), plain('ecdsa256')),
     );
     expect(error.code).toBe('OUTPUT_DENIED');
     expect(await readdir(root)).toEqual(['file']);
@@ -62,7 +70,7 @@ describe('the digest of a key file', () => {
   const digestOf = async (text: string) => {
     const root = await tempProject();
     await writeFile(join(root, 'k.pem'), text);
-    return readKeyDigest(join(root, 'k.pem'), 'k.pem');
+    return readKeyDigest(join(root, 'k.pem'), 'k.pem', NOBODY);
   };
 
   test.each([
@@ -88,7 +96,7 @@ describe('the digest of a key file', () => {
     ['a damaged public key', pem.public(key).replace(/^M.{20}/m, 'MAAA'), 'KEY_UNREADABLE'],
     ['a public key of an unknown kind', pem.public(anEcKey('secp256k1')), 'KEY_WRONG_TYPE'],
     ['a private key of an unknown kind', pem.pkcs8(anEcKey('secp521r1')), 'KEY_WRONG_TYPE'],
-    ['a locked key', pem.locked(key), 'KEY_LOCKED'],
+    ['a locked key and nobody to ask', pem.locked(key), 'PASSPHRASE_MISSING'],
   ])('is refused for %s', async (_, text, code) => {
     const error = await thrownBy(SigningError, () => digestOf(text));
     expect(error.code).toBe(code);
@@ -96,7 +104,9 @@ describe('the digest of a key file', () => {
   });
 
   test('is refused for a file that is missing', async () => {
-    const error = await thrownBy(UsageError, () => readKeyDigest('/nowhere/k.pem', 'k.pem'));
+    const error = await thrownBy(UsageError, () =>
+      readKeyDigest('/nowhere/k.pem', 'k.pem', NOBODY),
+    );
     expect(error.code).toBe('INPUT_MISSING');
   });
 });

@@ -45,10 +45,10 @@ describe('a private key is refused with a sentence:', () => {
     ['nothing', '', 'KEY_UNREADABLE', /^k\.pem is not a key in PEM/],
     ['text', 'hello', 'KEY_UNREADABLE', /^k\.pem is not a key in PEM/],
     [
-      'DER instead of PEM',
+      'DER that is text',
       P256.export({ type: 'pkcs8', format: 'der' }).toString('latin1'),
       'KEY_UNREADABLE',
-      /not a key in PEM/,
+      /^k\.pem is not a private key in PEM or DER/,
     ],
     [
       'a block that does not end',

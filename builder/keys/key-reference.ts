@@ -1,0 +1,71 @@
+import { SigningError } from '../errors/families.ts';
+import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts';
+import { parseSecretSource, type SecretSource } from './secret-source.ts';
+import { splitWords } from './split-words.ts';
+
+/** Which key, and where it lives. No kind holds a secret. */
+export type KeyReference =
+  | { readonly kind: 'development' }
+  | { readonly kind: 'file'; readonly path: string; readonly passphrase?: SecretSource }
+  | { readonly kind: 'environment'; readonly name: string; readonly passphrase?: SecretSource }
+  | { readonly kind: 'pkcs11'; readonly uri: Pkcs11Uri }
+  | {
+      readonly kind: 'command';
+      readonly publicKeyFile: string;
+      readonly program: string;
+      readonly args: readonly string[];
+    };
+
+const PASSPHRASE_SOURCE = '?passphrase-source=';
+
+/**
+ * Reads a key reference: `dev`, `file:PATH` or a plain path, `env:NAME`, `pkcs11:…` (RFC 7512), or
+ * `command:PUBLIC_KEY_FILE PROGRAM ARG…`. `file:` and `env:` may end in `?passphrase-source=file:PATH` or `…=env:NAME`.
+ * Looks at the text only. Throws SigningError (KEY_REFERENCE).
+ */
+export function parseKeyReference(reference: string): KeyReference {
+  if (reference === 'dev') return { kind: 'development' };
+  const scheme = /^([A-Za-z][A-Za-z0-9+]+):/.exec(reference)?.[1];
+  const rest = reference.slice((scheme?.length ?? -1) + 1);
+  switch (scheme) {
+    case undefined:
+      return { kind: 'file', path: reference };
+    case 'file': {
+      const { name: path, ...passphrase } = splitPassphraseSource(rest);
+      return { kind: 'file', path, ...passphrase };
+    }
+    case 'env':
+      return { kind: 'environment', ...splitPassphraseSource(rest) };
+    case 'pkcs11':
+      return { kind: 'pkcs11', uri: parsePkcs11Uri(reference) };
+    case 'command':
+      return parseCommand(rest);
+    default:
+      throw new SigningError(
+        'KEY_REFERENCE',
+        `'${scheme}:' is not a kind of key reference that this version can open`,
+        { hint: 'Use a PEM file (PATH or file:PATH), env:NAME, pkcs11:…, command:… or dev.' },
+      );
+  }
+}
+
+function splitPassphraseSource(text: string): {
+  readonly name: string;
+  readonly passphrase?: SecretSource;
+} {
+  const at = text.lastIndexOf(PASSPHRASE_SOURCE);
+  if (at === -1) return { name: text };
+  const source = text.slice(at + PASSPHRASE_SOURCE.length);
+  return { name: text.slice(0, at), passphrase: parseSecretSource(source, 'passphrase-source') };
+}
+
+function parseCommand(text: string): KeyReference {
+  const [publicKeyFile, program, ...args] = splitWords(text);
+  if (publicKeyFile !== undefined && program !== undefined && program !== '')
+    return { kind: 'command', publicKeyFile, program, args };
+  throw new SigningError(
+    'KEY_REFERENCE',
+    'a command: reference needs a public key file and a program',
+    { hint: 'Write it as: command:keys/release.pub.pem PROGRAM ARGUMENT… (see keys/README.md).' },
+  );
+}

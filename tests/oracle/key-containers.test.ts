@@ -1,0 +1,149 @@
+import { createPublicKey } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { keyDigestOfPublicKey } from '../../builder/format/signature-key.ts';
+import { createWorkspace, type Workspace } from '../support/cli.ts';
+import { expectRefusal } from '../support/leaves-nothing.ts';
+import { isMissing, oracleTool, runTool } from '../support/oracle.ts';
+import { privatePem, publicPem } from '../support/pem.ts';
+import { aPrivateKey } from '../support/signature-blocks.ts';
+
+const openssl = oracleTool('openssl');
+const PASSPHRASE = 'zwölf Boxkämpfer';
+const LEGACY = ['-provider', 'legacy', '-provider', 'default'];
+
+const CIPHERS = [
+  ...['aes-128-cbc', 'aes-192-cbc', 'aes-256-cbc', 'aes-256-ofb', 'aes-256-cfb', 'des-ede3-cbc'],
+  ...['camellia-128-cbc', 'camellia-256-cbc', 'aria-128-cbc', 'aria-256-cbc'],
+];
+const HMACS = ['SHA1', 'SHA224', 'SHA256', 'SHA384', 'SHA512', 'SHA512-224', 'SHA512-256'];
+const PBES1 = [
+  ...['PBE-MD5-DES', 'PBE-SHA1-DES', 'PBE-MD5-RC2-64', 'PBE-SHA1-RC2-64'],
+  ...['PBE-SHA1-3DES', 'PBE-SHA1-2DES', 'PBE-SHA1-RC2-40', 'PBE-SHA1-RC2-128'],
+];
+const pkcs8 = (...args: readonly string[]) => ['pkcs8', '-topk8', '-passout', 'env:PASS', ...args];
+
+/** What OpenSSL is told to write, by what that is. */
+const CONTAINERS: readonly (readonly [string, readonly string[]])[] = [
+  ...CIPHERS.map((cipher) => [`PBES2 with ${cipher}`, pkcs8('-v2', cipher)] as const),
+  ...HMACS.map(
+    (hmac) =>
+      [`PBES2 with ${hmac}`, pkcs8('-v2', 'aes-256-cbc', '-v2prf', `hmacWith${hmac}`)] as const,
+  ),
+  ['PBES2 with DES', pkcs8('-v2', 'des-cbc', ...LEGACY)],
+  ['PBES2 with RC2', pkcs8('-v2', 'rc2-cbc', ...LEGACY)],
+  ['PBES2 with scrypt', pkcs8('-scrypt')],
+  ['PBES2 with scrypt and its own cost', pkcs8('-scrypt', '-scrypt_N', '1024', '-scrypt_r', '4')],
+  ['PBES2 with many rounds', pkcs8('-v2', 'aes-256-cbc', '-iter', '300000')],
+  ['PBES2 in DER', pkcs8('-v2', 'aes-256-cbc', '-outform', 'DER')],
+  ['PKCS#8 in DER, not encrypted', ['pkcs8', '-topk8', '-nocrypt', '-outform', 'DER']],
+  ...PBES1.map((algorithm) => [algorithm, pkcs8('-v1', algorithm, ...LEGACY)] as const),
+];
+const TRADITIONAL = ['aes128', 'aes192', 'aes256', 'des3', 'camellia256', 'aria192'];
+
+describe.skipIf(isMissing(openssl, 'openssl'))('key files that openssl writes', () => {
+  let work: Workspace;
+  const keys = { rsa: aPrivateKey('rsa3072'), ec: aPrivateKey('ecdsa384') };
+  const environment = { OTA_BUILD_KEY_PASSPHRASE: PASSPHRASE };
+
+  beforeAll(async () => {
+    work = await createWorkspace();
+    for (const [name, key] of Object.entries(keys))
+      await work.write(`${name}.pem`, privatePem(key), 0o600);
+    process.env['PASS'] = PASSPHRASE;
+    return () => {
+      delete process.env['PASS'];
+    };
+  });
+
+  const write = async (args: readonly string[], name: 'rsa' | 'ec'): Promise<void> => {
+    const files = ['-in', `${name}.pem`, '-out', 'made.key'];
+    const { code, output } = await runTool(openssl, [...args, ...files], work.directory);
+    expect(code, output).toBe(0);
+  };
+  const digestRead = async (): Promise<string> => {
+    const { code, stdout, stderr } = await work.runHere(['keys', 'digest', 'made.key'], {
+      environment,
+    });
+    expect(code, stderr).toBe(0);
+    return stdout.trim();
+  };
+  const digestOf = (name: 'rsa' | 'ec'): string =>
+    keyDigestOfPublicKey(createPublicKey(publicPem(keys[name]))).toString('hex');
+
+  test.each(CONTAINERS)('are read: %s', async (_, args) => {
+    for (const name of ['rsa', 'ec'] as const) {
+      await write(args, name);
+      expect(await digestRead()).toBe(digestOf(name));
+    }
+  });
+
+  test.each(TRADITIONAL)('are read: the older kind with %s', async (cipher) => {
+    const how = [`-${cipher}`, '-passout', 'env:PASS'];
+    await write(['rsa', '-traditional', ...how], 'rsa');
+    expect((await work.read('made.key')).toString()).toContain('Proc-Type: 4,ENCRYPTED');
+    expect(await digestRead()).toBe(digestOf('rsa'));
+    await write(['ec', ...how], 'ec');
+    expect((await work.read('made.key')).toString()).toContain('DEK-Info: ');
+    expect(await digestRead()).toBe(digestOf('ec'));
+  });
+
+  test.each([
+    ['RSA', ['rsa', '-traditional', '-outform', 'DER'], 'rsa'],
+    ['EC', ['ec', '-outform', 'DER'], 'ec'],
+  ] as const)('are read: %s as before PKCS#8, in DER', async (_, args, name) => {
+    await write(args, name);
+    expect(await digestRead()).toBe(digestOf(name));
+  });
+
+  test.each([...CONTAINERS.filter(([name]) => !name.includes('not encrypted'))])(
+    'are not opened by a wrong passphrase, and that is said: %s',
+    async (_, args) => {
+      await write(args, 'ec');
+      const wrong = { OTA_BUILD_KEY_PASSPHRASE: 'zwolf Boxkampfer' };
+      const says = /the passphrase does not open made\.key/;
+      const here = { here: true, environment: wrong };
+      await expectRefusal(work, ['keys', 'digest', 'made.key'], { code: 8, says }, here);
+    },
+  );
+
+  test('are refused where nobody reads them: RC4', async () => {
+    await write(pkcs8('-v1', 'PBE-SHA1-RC4-128', ...LEGACY), 'ec');
+    const says = /encrypted in a way that is not supported/;
+    await expectRefusal(work, ['keys', 'digest', 'made.key'], { code: 8, says }, { here: true });
+  });
+
+  test('are refused with what to do: PKCS#12', async () => {
+    const made = await runTool(
+      openssl,
+      [...['req', '-x509', '-key', 'ec.pem', '-subj', '/CN=test', '-out', 'certificate.pem']],
+      work.directory,
+    );
+    expect(made.code, made.output).toBe(0);
+    const args = ['pkcs12', '-export', '-inkey', 'ec.pem', '-in', 'certificate.pem'];
+    const files = ['-passout', 'env:PASS', '-out', 'made.key'];
+    expect((await runTool(openssl, [...args, ...files], work.directory)).code).toBe(0);
+    const { stderr } = await expectRefusal(
+      work,
+      ['keys', 'digest', 'made.key'],
+      { code: 8, says: /is a PKCS#12 file; a key alone was expected/ },
+      { here: true },
+    );
+    expect(stderr).toContain('openssl pkcs12 -in made.key -nocerts');
+  });
+
+  test.each(['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'])(
+    'and reads the %s key that we generate under a passphrase',
+    async (scheme) => {
+      const args = ['keys', 'generate', `ours-${scheme}.pem`, '--scheme', scheme];
+      const made = await work.runHere(args, { environment });
+      expect(made.code, made.stderr).toBe(0);
+      const file = ['-in', `ours-${scheme}.pem`, '-passin', 'env:PASS'];
+      const derived = await runTool(openssl, ['pkey', ...file, '-pubout'], work.directory);
+      expect(derived.output).toBe((await work.read(`ours-${scheme}.pub.pem`)).toString());
+      const parsed = ['asn1parse', '-in', `ours-${scheme}.pem`];
+      const { output } = await runTool(openssl, parsed, work.directory);
+      for (const word of ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc', ':0927C0'])
+        expect(output).toContain(word);
+    },
+  );
+});
