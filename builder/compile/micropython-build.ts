@@ -28,7 +28,7 @@ export async function readMicroPythonBuild(
     app: build.app.bytes,
     source: factsOf(plan, build),
     sourceFiles: build.sourceFiles,
-    notes: [],
+    notes: uncheckedNote(plan),
     warnings: [
       ...(source.dirty ? [dirtyWarning(source.described)] : []),
       ...buildWarnings(build, plan, name),
@@ -52,6 +52,14 @@ function factsOf({ source }: MicroPythonPlan, { settings }: BuildDirectory): Mic
     verification: source.verification,
     bootloaderRollback: settings?.rollback === true ? 'enabled' : 'disabled',
   };
+}
+
+function uncheckedNote({ signing, source }: MicroPythonPlan): readonly string[] {
+  if (signing === null || source.verification !== 'none') return [];
+  return [
+    'devices take unsigned updates too: this build checks no signatures. signing.verification: on-update in the profile changes that ' +
+      '(ESP32 and ESP32-C5: only for newer revisions of the chip)',
+  ];
 }
 
 function dirtyWarning(described: string) {

@@ -86,6 +86,7 @@ export async function makePlan(
     chip,
     environment: request.host.environment,
   });
+  const signing = request.sign ? signingOf(request, loaded, chip, file) : null;
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({
     schema: 1,
@@ -96,11 +97,11 @@ export async function makePlan(
     projectName: request.projectName ?? profile.projectName,
     secureVersion,
     createdAt: sourceDate(request.host.environment).toISOString().replace('.000Z', 'Z'),
-    source: firmware ?? (await describeBuild(request, loaded, sources, layout)),
+    source: firmware ?? (await describeBuild(request, loaded, sources, { layout, signing })),
     flash: { size: request.flashSize ?? profile.flash.size },
     partitionTableOffset: profile.partitions.tableOffset,
     layout,
-    signing: request.sign ? signingOf(request, loaded, chip, file) : null,
+    signing,
     stem,
   });
 }
@@ -118,14 +119,15 @@ async function loadBoard(request: PlanRequest): Promise<Loaded> {
 
 async function describeBuild(
   request: PlanRequest,
-  { profile }: LoadedProfile,
+  { profile, chip }: LoadedProfile,
   sources: Sources | undefined,
-  { partitions }: Plan['layout'],
+  { layout, signing }: Pick<Plan, 'layout' | 'signing'>,
 ): Promise<MicroPythonSource> {
   if (sources === undefined) throw new Error('a plan without firmware and without sources');
   const { describeSources } = await import('./micropython-source.ts');
-  const slots = partitions.filter(({ type, subtype }) => type === 0 && subtype >= 0x10);
-  return describeSources(request, sources, profile, Math.min(...slots.map(({ size }) => size)));
+  const slots = layout.partitions.filter(({ type, subtype }) => type === 0 && subtype >= 0x10);
+  const smallestSlot = Math.min(...slots.map(({ size }) => size));
+  return describeSources(request, sources, profile, { chip, signing, smallestSlot });
 }
 
 function signingOf(

@@ -18,7 +18,7 @@ import { idfTag } from '../toolchain/idf-version.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { isContinuousIntegration } from './continuous-integration.ts';
 import type { PlanRequest } from './make-plan.ts';
-import type { MicroPythonSource } from './plan.ts';
+import type { MicroPythonSource, Plan } from './plan.ts';
 
 const CMAKE_MS = 120_000;
 
@@ -136,16 +136,22 @@ export function chipOfBoard({ facts, board }: Sources, profile: Profile | undefi
   );
 }
 
+/** What of a plan decides how its firmware is compiled. */
+export type BuildDecisions = {
+  readonly chip: Chip;
+  readonly signing: Plan['signing'];
+  /** Bytes of the smallest slot for an app. */
+  readonly smallestSlot: number;
+};
+
 /** What the plan keeps of the sources: all that decides what the compiler makes. */
 export async function describeSources(
   request: PlanRequest,
   { checkout, toolchain, board, facts }: Sources,
   profile: Profile,
-  smallestSlot: number,
+  { chip, signing, smallestSlot }: BuildDecisions,
 ): Promise<MicroPythonSource> {
-  const { micropython, signing } = profile;
-  const verification =
-    signing?.bootloader === true ? 'secure-boot' : (signing?.verification ?? 'on-update');
+  const { micropython } = profile;
   return {
     kind: 'micropython',
     directory: shortPath(request.projectDirectory, checkout.directory),
@@ -164,7 +170,7 @@ export async function describeSources(
     toolchain: toolchain.facts,
     otaExtended: micropython.otaExtended,
     optimization: optimizationFor(micropython.optimization, smallestSlot),
-    verification: request.sign ? verification : 'none',
+    verification: verificationOf(profile, chip, signing),
     userModules: micropython.userModules,
     ...(micropython.frozenManifest === undefined
       ? {}
@@ -177,6 +183,22 @@ export async function describeSources(
       }),
     ),
   };
+}
+
+/**
+ * Who checks the signature on the device. Where a profile does not say: the running app, unless that would shut out
+ * revisions of the chip that are in the field and cannot check such a signature.
+ */
+function verificationOf(
+  { signing: asked }: Profile,
+  { secureBootV2 }: Chip,
+  signing: Plan['signing'],
+): MicroPythonSource['verification'] {
+  if (signing === null) return 'none';
+  if (signing.bootloader) return 'secure-boot';
+  if (asked?.verification !== undefined) return asked.verification;
+  const shutsOut = signing.scheme === 'rsa3072' && secureBootV2.rsaFromRevision !== undefined;
+  return shutsOut ? 'none' : 'on-update';
 }
 
 /** SOURCE_DATE_EPOCH, else when the sources were committed: the same sources carry the same date. */

@@ -64,7 +64,7 @@ export const profileSchema = z.strictObject({
       bootloader: z.boolean('expected true or false').default(false),
       verification: z
         .enum(['on-update', 'none'], { error: 'expected on-update or none' })
-        .default('on-update'),
+        .optional(),
       keys: z.array(text('a key reference')).min(1).max(3).optional(),
     })
     .optional(),
