@@ -232,6 +232,7 @@ static void an_update_is_written_and_ends(void) {
     CHECK(CALL(ota_1, ota_end, handle) == mp_const_none);
     CHECK(memcmp(flash_of(OTA_1), image, 0x5678) == 0 && host_open_handles() == 0);
     CHECK(mp_obj_get_int(CALL(ota_1, app_verify)) == 0x5678);
+    CHECK(RAISED(CALL(ota_1, ota_write, handle, buffer(1))) == -261);
     CHECK(RAISED(CALL(ota_1, ota_end, handle)) == -261);
     CHECK(RAISED(CALL(ota_1, ota_abort, handle)) == -261);
     CHECK(RAISED(CALL(ota_1, ota_write, handle, buffer(1))) == -261);
