@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { appendFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { esp32 } from '../../../builder/chip/esp32.ts';
 import { compileStage as stageFor } from '../../../builder/compile/stage.ts';
 import { ProfileError, UsageError } from '../../../builder/errors/families.ts';
 import type { FilePlan, Plan } from '../../../builder/plan/plan.ts';
+import { findBuildFiles } from '../../../builder/esp-idf/build-files.ts';
+import { makeBuildDirectory } from '../../support/build-directory.ts';
 import { aContext, notesOf } from '../../support/contexts.ts';
 import { makeApp } from '../../support/firmware.ts';
 import { aPlan } from '../../support/plans.ts';
@@ -47,5 +51,29 @@ describe('reading the firmware', () => {
     const plan = planOf('app.bin', { chip: 'esp99' });
     const error = await thrownBy(ProfileError, () => compileStage.run(context, plan));
     expect(error.message).toContain("'esp99'");
+  });
+
+  test('refuses a build directory in which anything changed after it was planned', async () => {
+    const project = await tempProject();
+    const directory = join(project, 'build');
+    await makeBuildDirectory(directory, { chip: esp32 });
+    const { files } = await findBuildFiles(directory, 'build');
+    const source: Plan['source'] = {
+      kind: 'build-directory',
+      directory: 'build',
+      files: [...files],
+    };
+    const plan: Plan = { ...aPlan(), source };
+    const { context } = aContext(project);
+    expect((await compileStage.run(context, plan)).sourceFiles).toHaveLength(3);
+
+    await appendFile(join(directory, 'micropython.map'), 'more\n');
+    const changed = await thrownBy(ProfileError, () => compileStage.run(context, plan));
+    expect(changed.code).toBe('SOURCE_CHANGED');
+    expect(changed.message).toContain('micropython.map differs');
+
+    await rm(join(directory, 'micropython.map'));
+    const gone = await thrownBy(ProfileError, () => compileStage.run(context, plan));
+    expect(gone.code).toBe('SOURCE_CHANGED');
   });
 });

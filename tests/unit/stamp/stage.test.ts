@@ -46,4 +46,25 @@ describe('stamping', () => {
     const stamped = await stampStage.run(aContext().context, compiled(0, firmware));
     expect(stamped.pageSize).toBe(pageSize);
   });
+
+  test('leaves an app that says all of it already as it is, to the byte, and says so', async () => {
+    const first = await stampStage.run(aContext().context, compiled(3));
+    const later = {
+      ...first,
+      plan: { ...first.plan, createdAt: '2025-01-01T00:00:00Z' },
+    };
+    const { context, events } = aContext();
+    const again = await stampStage.run(context, later);
+    expect(again.app).toBe(first.app);
+    expect(again.description.time).toBe('01:02:03');
+    expect(notesOf(events)[0]).toContain('not a byte of it was changed');
+  });
+
+  test('says that the ELF file of a build keeps its own description', async () => {
+    const { context, events } = aContext();
+    const elf = { role: 'elf', path: 'x.elf', size: 1, sha256: '' } as const;
+    await stampStage.run(context, { ...compiled(0), sourceFiles: [elf] });
+    expect(notesOf(events)).toHaveLength(1);
+    expect(notesOf(events)[0]).toContain('the ELF file keeps the description it was linked with');
+  });
 });

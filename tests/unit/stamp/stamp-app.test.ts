@@ -52,6 +52,13 @@ describe('a stamped app', () => {
     expect(APP.equals(before)).toBe(true);
   });
 
+  test('is the very same buffer when it says all of that already, whatever the time', () => {
+    const app = stamped();
+    expect(stamped({ builtAt: new Date('2030-01-01T00:00:00Z') }, app)).toBe(app);
+    for (const changes of [{ version: '9' }, { projectName: 'x' }, { secureVersion: 6 }])
+      expect(stamped(changes, app)).not.toBe(app);
+  });
+
   test('is the same for the same stamp, and when it is stamped again', () => {
     expect(stamped().equals(stamped())).toBe(true);
     expect(stamped({}, stamped()).equals(stamped())).toBe(true);
