@@ -12,6 +12,7 @@ typedef unsigned char u8;
 #define WAIT_TENTHS 30       /* from the last line to the reset */
 #define RESCUE_BOOT 3        /* the boot on which rollback counts as missing */
 #define LAST_RESCUE_BOOT 5   /* after that, clearing otadata has not helped and is not tried again */
+#define STAY_ROUNDS 60       /* of ten seconds, before everything is tried anew */
 #define SECTOR 0x1000
 
 /* esp_app_desc_t (ESP-IDF, esp_app_desc.h). ota-build stamps version, project and secure_version into the image;
@@ -40,10 +41,15 @@ __attribute__((section(".desc"), used)) const struct app_desc desc = {
     .idf_ver = "ota-build drill",
 };
 
-__attribute__((section(".mapped"), used)) const char mapped[] = "ota-build drill: no code is here";
+__attribute__((section(".mapped"), used)) const char mapped[] = "...";
 
 /* What is stamped is read where it is mapped: the compiler only knows what was not stamped yet. */
-#define DESC ((const volatile struct app_desc *)MEM_DESC)
+static const struct app_desc *stamped(void)
+{
+    const struct app_desc *at = (const struct app_desc *)MEM_DESC;
+    __asm__("" : "+r"(at));
+    return at;
+}
 
 /* ---- the boot ROM ---- */
 
@@ -68,6 +74,8 @@ static void feed_watchdog(void)
 {
     REG(WDT_WPROTECT) = 0x50d83aa1;
     REG(WDT_FEED) = 1u << 31;
+    /* Its first stage resets the system (3) and not the RTC too (4), which may lose the count of boots (*_WDT_STG0). */
+    REG(WDT_CONFIG) = (REG(WDT_CONFIG) & ~(7u << 28)) | 3u << 28;
     REG(WDT_WPROTECT) = 0;
 }
 
@@ -143,7 +151,7 @@ static void text(struct line *line, const char *s)
 }
 
 /* A name that is not ours: up to its NUL or size, what cannot be printed as '?'. */
-static void name(struct line *line, const volatile char *s, u32 size)
+static void name(struct line *line, const char *s, u32 size)
 {
     for (; size && *s; size--, s++)
         put(line, *s < ' ' || *s > '~' ? '?' : *s);
@@ -261,20 +269,57 @@ static void cache_on(void)
 
 /* The page that holds the flash address `from`, mapped; good until the next call. The entry is that of our own first page
  * with another page number, so that the bits for valid, flash and encrypted are what the bootloader found right. */
-static const volatile u32 *map_flash(u32 from)
+static const u32 *map_flash(u32 from)
 {
     u32 bits = page_bits();
     u32 entry = (read_mmu(0) & ~(u32)MMU_PAGE_MASK) | from >> bits;
     cache_off();
     write_mmu(WINDOW >> bits, entry);
     cache_on();
-    return (const volatile u32 *)(MEM_DESC - 0x20 + WINDOW + (from & ((1u << bits) - 1)));
+    __asm__ volatile("" ::: "memory"); /* what was read there before is something else now */
+    return (const u32 *)(MEM_DESC - 0x20 + WINDOW + (from & ((1u << bits) - 1)));
 }
+
+#ifdef SPI1
+/* One command of the flash controller, and then until the flash has finished it: a second at most. */
+static void flash_command(u32 command)
+{
+    u32 polls = 100000;
+    REG(SPI1) = command;                              /* SPI_CMD_REG: the bit goes when the command is sent */
+    while (REG(SPI1) && --polls)
+        delay_us(10);
+    do {
+        REG(SPI1 + 0x10) = 0;                         /* SPI_RD_STATUS_REG */
+        REG(SPI1) = 1u << 27;                         /* SPI_FLASH_RDSR */
+        while (REG(SPI1) && --polls)
+            delay_us(10);
+    } while ((REG(SPI1 + 0x10) & 1) && polls && --polls); /* write in progress */
+}
+
+static void erase_flash(u32 at)
+{
+    while ((REG(SPI1 + 0xf8) | REG(SPI0 + 0xf8)) & 7) /* SPI_EXT2_REG, SPI_ST: the cache's last read */
+        ;
+    u32 user = REG(SPI1 + 0x1c), user1 = REG(SPI1 + 0x20);
+    REG(SPI1 + 0x1c) = user & ~(1u << 29);            /* SPI_USER_REG, no SPI_USR_DUMMY */
+    REG(SPI1 + 0x20) = (user1 & 0x03ffffff) | 23u << 26; /* SPI_USER1_REG, addresses of 24 bits */
+    flash_command(1u << 30);                          /* SPI_FLASH_WREN */
+    REG(SPI1 + 4) = at;                               /* SPI_ADDR_REG */
+    flash_command(1u << 24);                          /* SPI_FLASH_SE */
+    REG(SPI1 + 0x1c) = user;
+    REG(SPI1 + 0x20) = user1;
+}
+#else
+static void erase_flash(u32 at)
+{
+    rom_call(ROM_ERASE_SECTOR, at / SECTOR, 0, 0);
+}
+#endif
 
 static void erase_sector(u32 at)
 {
     cache_off();
-    rom_call(ROM_ERASE_SECTOR, at / SECTOR, 0, 0);
+    erase_flash(at);
     write_mmu(WINDOW >> page_bits(), read_mmu(0)); /* elsewhere: emulators look at flash again when the page changes */
     cache_on();
 }
@@ -296,12 +341,13 @@ struct place {
     u32 sector;        /* which: 0 or 1 */
     u32 seq, state;    /* what it says */
     u32 can_leave;     /* without that entry the bootloader starts something else */
+    u32 given_up;      /* an entry for this slot says ABORTED or INVALID */
 };
 
 /* Reads one table (32-byte rows: magic, type and subtype, offset, size, label, flags). True when it names our slot. */
 static int read_table(struct place *place, u32 at)
 {
-    const volatile u32 *row = map_flash(at);
+    const u32 *row = map_flash(at);
     place->slots = place->has_factory = place->otadata = 0;
     for (u32 i = 0; i < 96 && (row[0] & 0xffff) == 0x50aa; i++, row += 8) {
         u32 type = (row[0] >> 16) & 0xff, subtype = row[0] >> 24;
@@ -332,16 +378,18 @@ static u32 crc_of(u32 seq)
 }
 
 struct entry {
-    u32 seq, state, valid, slot;
+    u32 seq, state, valid, given_up, slot;
 };
 
 static void read_entry(struct entry *entry, u32 at, u32 slots)
 {
-    const volatile u32 *words = map_flash(at);
+    const u32 *words = map_flash(at);
     u32 seq = words[0], state = words[6];
     entry->seq = seq;
     entry->state = state;
-    entry->valid = seq != 0xffffffff && state != INVALID && state != ABORTED && words[7] == crc_of(seq);
+    u32 is_whole = seq != 0xffffffff && words[7] == crc_of(seq);
+    entry->given_up = is_whole && (state == INVALID || state == ABORTED);
+    entry->valid = is_whole && !entry->given_up;
     entry->slot = seq - 1;
     divide(&entry->slot, slots);
 }
@@ -349,7 +397,7 @@ static void read_entry(struct entry *entry, u32 at, u32 slots)
 /* Which otadata entry made the bootloader start this slot, by its own rule: the valid one with the higher ota_seq. */
 static void read_otadata(struct place *place)
 {
-    place->selected = place->can_leave = 0;
+    place->selected = place->can_leave = place->given_up = 0;
     if (!place->known || !place->otadata || place->slot == NOT_OTA)
         return;
     struct entry first, second;
@@ -360,6 +408,7 @@ static void read_otadata(struct place *place)
     place->selected = active->valid && active->slot == place->slot;
     place->seq = active->seq;
     place->state = active->state;
+    place->given_up = (first.given_up && first.slot == place->slot) || (second.given_up && second.slot == place->slot);
     /* With no valid entry at all the bootloader takes factory, or ota_0. */
     place->can_leave = place->has_factory || place->slot != 0 || (other->valid && other->slot != place->slot);
 }
@@ -405,29 +454,43 @@ static void say_place(struct line *line, const struct place *place)
 
 /* Counts boots in the register in which ESP-IDF leaves itself a note about a reset, and in ESP-IDF's form: bit 31, and a
  * 15-bit value twice (esp_system/port/soc/<chip>/reset_reason.c). So it survives a reset but not a loss of power, the
- * ROM leaves it alone, and every ESP-IDF firmware that starts in between wipes it: what is counted is boots of drills
- * with no other firmware between them. */
-static u32 count_boot(void)
+ * ROM leaves it alone, and ESP-IDF firmware that starts in between wipes it. Other firmware may not: the value holds
+ * some bits of this trial beside the count, and another trial starts at 1 again. */
+static u32 count_boot(const struct place *place)
 {
-    u32 note = REG(BOOT_NOTE), count = 1;
-    if ((note | 0xff00ff) == 0xddff5dff && (note >> 16 & 0xff) == (note & 0xff))
-        count = (note & 0xff) + 1;
-    if (count > 99)
-        count = 99;
-    REG(BOOT_NOTE) = 0x80000000 | (0x5d00 | count) << 16 | (0x5d00 | count);
+    u32 trial = 0x5000 | ((place->seq ^ place->offset >> 16) & 0x7f) << 5, count = 1;
+    u32 note = REG(BOOT_NOTE);
+    if ((note | 0x1f001f) == (0x80000000 | (trial | 0x1f) << 16 | trial | 0x1f) && (note >> 16 & 0x1f) == (note & 0x1f))
+        count = (note & 0x1f) + 1;
+    /* The bootloader has just now written this down, and it will not let it pass a second time. */
+    if (place->selected && place->state == PENDING_VERIFY)
+        count = 1;
+    if (count > 31)
+        count = 31;
+    REG(BOOT_NOTE) = 0x80000000 | (trial | count) << 16 | trial | count;
     return count;
 }
 
-static void say_who(struct line *line, u32 boot)
+static void forget_boots(void)
+{
+    REG(BOOT_NOTE) = 0;
+}
+
+static void say_who(struct line *line)
 {
     begin(line);
     text(line, "project \"");
-    name(line, DESC->project_name, sizeof desc.project_name);
+    name(line, stamped()->project_name, sizeof desc.project_name);
     text(line, "\", version \"");
-    name(line, DESC->version, sizeof desc.version);
+    name(line, stamped()->version, sizeof desc.version);
     text(line, "\", secure_version ");
-    number(line, DESC->secure_version);
-    text(line, ", chip " CHIP_NAME ", boot ");
+    number(line, stamped()->secure_version);
+    text(line, ", chip " CHIP_NAME);
+}
+
+static void say_boot(struct line *line, u32 boot)
+{
+    text(line, ", boot ");
     number(line, boot);
     text(line, "\r\n");
 }
@@ -442,47 +505,70 @@ static void reset(struct line *line)
         ;
 }
 
-/* Nothing that this program may do helps. It must not wear out the flash or reset for ever, so it stays reachable. */
-static void stay(struct line *line, u32 boot, const char *why)
+static void say_verdict(struct line *line, const struct place *place, u32 boot)
 {
-    for (;;) {
-        say_who(line, boot);
-        say(line, why);
-        say(line, "stays here; write a firmware over the serial port");
+    u32 on_trial = place->state == NEW || place->state == PENDING_VERIFY;
+    if (!place->selected) {
+        if (place->given_up)
+            say(line, "was rolled back: the other firmware does not start");
+        return;
+    }
+    if (!on_trial && place->state != UNDEFINED)
+        say(line, "not on trial: nothing is rolled back");
+    else if (boot >= RESCUE_BOOT)
+        say(line, "rollback is missing: an unconfirmed app is started again and again");
+    else if (boot > 1)
+        say(line, "started again: this bootloader does not roll back");
+    else if (place->state == PENDING_VERIFY)
+        say(line, "unconfirmed: the reset brings the previous firmware back");
+    else if (place->state == NEW)
+        say(line, "NEW still: this bootloader does not roll back");
+    else
+        say(line, "selected by firmware built without rollback");
+}
+
+static void say_all(struct line *line, const struct place *place, u32 boot)
+{
+    say_who(line);
+    say_boot(line, boot);
+    say_place(line, place);
+    say_verdict(line, place, boot);
+}
+
+/* Nothing that this program may do helps. It must not wear out the flash, so it stays reachable; after ten minutes it tries
+ * everything anew. */
+static void stay(struct line *line, const struct place *place, u32 boot)
+{
+    for (u32 round = 0; round < STAY_ROUNDS; round++) {
+        say_all(line, place, boot);
+        say(line, place->can_leave ? "clearing otadata did not help" : "otadata names no other firmware");
+        say(line, "stays here: flash it by cable");
         sleep_tenths(100);
     }
+    forget_boots();
 }
 
 /* The third boot: takes away the otadata entry that selects this slot, if the bootloader then starts something else. */
 static void rescue(struct line *line, struct place *place, u32 boot)
 {
-    if (!place->selected)
-        stay(line, boot, "no otadata entry selects this slot, there is nothing to clear");
-    if (!place->can_leave)
-        stay(line, boot, "there is no other firmware to go back to");
-    if (boot > LAST_RESCUE_BOOT)
-        stay(line, boot, "clearing otadata did not help");
+    if (!place->selected || !place->can_leave || boot > LAST_RESCUE_BOOT) {
+        stay(line, place, boot);
+        return;
+    }
+    u32 sector = place->sector, is_there = 1;
     begin(line);
     text(line, "clears otadata sector ");
-    number(line, place->sector);
-    text(line, ", so that the previous firmware comes back\r\n");
-    erase_sector(place->otadata + place->sector * SECTOR);
-    u32 sector = place->sector;
-    read_otadata(place);
-    say(line, place->selected && place->sector == sector ? "the sector could not be cleared" : "the sector is clear");
-}
-
-static void say_verdict(struct line *line, const struct place *place, u32 boot)
-{
-    u32 on_trial = place->selected && (place->state == NEW || place->state == PENDING_VERIFY);
-    if (!on_trial)
-        say(line, "this slot is not on trial, so a bootloader has nothing to roll back");
-    else if (boot == 1)
-        say(line, "will not mark itself valid; a bootloader with rollback starts the previous firmware after the reset");
-    else if (boot < RESCUE_BOOT)
-        say(line, "started again after its own reset: this bootloader does not roll back");
-    else
-        say(line, "rollback is missing: the bootloader keeps starting an app that never marked itself valid");
+    number(line, sector);
+    text(line, ": the previous firmware comes back\r\n");
+    erase_sector(place->otadata + sector * SECTOR);
+    for (u32 tries = 0; is_there && tries < 10; tries++) {
+        sleep_tenths(1);
+        read_otadata(place);
+        is_there = place->selected && place->sector == sector;
+    }
+    say(line, is_there ? "the sector was not cleared" : "the sector is clear");
+    if (!is_there)
+        forget_boots();
 }
 
 /* Comes from entry.S, never returns. */
@@ -490,12 +576,14 @@ __attribute__((noreturn, used)) void drill(void)
 {
     struct line line = {.ports = TO_UART | TO_USB};
     struct place place;
-    u32 boot = count_boot();
 
     feed_watchdog();
     text(&line, "\r\n");
-    say_who(&line, boot);
+    say_who(&line); /* before anything else can go wrong */
+    place.seq = 0;
     find_place(&place);
+    u32 boot = count_boot(&place);
+    say_boot(&line, boot);
     say_place(&line, &place);
     say_verdict(&line, &place, boot);
     if (boot >= RESCUE_BOOT)
@@ -503,7 +591,7 @@ __attribute__((noreturn, used)) void drill(void)
 
     sleep_tenths(WAIT_TENTHS - 10);
     line.ports = TO_USB; /* a host may have needed until now to open the port again */
-    say_who(&line, boot);
+    say_all(&line, &place, boot);
     line.ports = TO_UART | TO_USB;
     sleep_tenths(10);
     reset(&line);

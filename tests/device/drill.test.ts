@@ -104,6 +104,7 @@ for (const { chip, board, firmware, bootloaderOffset, banner } of DEVICES) {
           await emulator.waitFor('this bootloader does not roll back');
           await emulator.waitFor('boot 3');
           await emulator.waitFor(`${DRILL}rollback is missing`);
+          await emulator.waitFor(`${DRILL}the sector is clear`);
         }
         await emulator.boot(banner);
         await emulator.run('from esp32 import Partition as P');
@@ -117,6 +118,27 @@ for (const { chip, board, firmware, bootloaderOffset, banner } of DEVICES) {
       // With rollback the bootloader writes the failure down; without, the drill has taken its own entry away.
       if (chip === 'esp32') expect(trial).toMatchObject({ sequence: 2, state: 'ABORTED' });
       else expect(trial.empty).toBe(true);
+    });
+
+    test('over the air, from firmware built without rollback: says so, and clears its entry', async () => {
+      const flash = deviceWithDrill();
+      // What set_boot() of such firmware writes: no state at all.
+      const bytes = readFileSync(flash);
+      bytes.fill(0xff, OTADATA_OFFSET + 0x1000 + 24, OTADATA_OFFSET + 0x1000 + 28);
+      writeFileSync(flash, bytes);
+      await withEmulator(chip, flash, async (emulator) => {
+        await emulator.waitFor('selected by firmware built without rollback');
+        await emulator.waitFor('boot 2');
+        await emulator.waitFor('this bootloader does not roll back');
+        await emulator.waitFor('boot 3');
+        await emulator.waitFor(`${DRILL}rollback is missing`);
+        await emulator.waitFor(`${DRILL}the sector is clear`);
+        await emulator.boot(banner);
+        await emulator.run('from esp32 import Partition as P');
+        expect(await emulator.evaluate('P(P.RUNNING).info()[4]')).toBe("'ota_0'");
+      });
+      const after = readFileSync(flash).subarray(OTADATA_OFFSET, OTADATA_OFFSET + OTADATA_SIZE);
+      expect(parseOtadata(after).sectors[1].empty).toBe(true);
     });
   });
 }

@@ -12,8 +12,14 @@
 #define UART_FIFO   0x60000000 /* UART_FIFO_AHB_REG(0) */
 #define UART_STATUS 0x3ff4001c /* UART_STATUS_REG(0) */
 
+#define WDT_CONFIG   0x3ff4808c /* RTC_CNTL_WDTCONFIG0_REG */
 #define WDT_FEED     0x3ff480a0 /* RTC_CNTL_WDTFEED_REG */
 #define WDT_WPROTECT 0x3ff480a4 /* RTC_CNTL_WDTWPROTECT_REG */
+
+/* The ROM of this chip has no erase function that works with every flash chip and wiring: ESP-IDF puts one of its own in
+ * its place (Kconfig SPI_FLASH_ROM_DRIVER_PATCH). soc/spi_reg.h. */
+#define SPI0 0x3ff43000
+#define SPI1 0x3ff42000
 
 #define BOOT_NOTE 0x3ff480b8 /* RTC_CNTL_STORE6_REG, ESP-IDF's RTC_RESET_CAUSE_REG */
 
@@ -22,7 +28,6 @@
 
 #define ROM_DELAY_US     0x40008534 /* ets_delay_us */
 #define ROM_RESET        0x4000824c /* software_reset */
-#define ROM_ERASE_SECTOR 0x40062ccc /* esp_rom_spiflash_erase_sector, in esp32.rom.spiflash.ld of v5.0.4 */
 #define ROM_CACHE_OFF    0x40009ab8 /* Cache_Read_Disable_rom */
 #define ROM_CACHE_FLUSH  0x40009a14 /* Cache_Flush_rom */
 #define ROM_CACHE_ON     0x40009a84 /* Cache_Read_Enable_rom */
