@@ -1,7 +1,12 @@
 import type { Chip } from '../chip/chip.ts';
 import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
-import { APP_DESC_OFFSET, APP_DESC_SIZE, parseAppDescription } from '../format/app-desc.ts';
+import {
+  APP_DESC_OFFSET,
+  APP_DESC_SIZE,
+  DRILL_IDF_VERSION,
+  parseAppDescription,
+} from '../format/app-desc.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { FilePlan } from '../plan/plan.ts';
 import type { FirmwareParts, PrebuiltFacts } from './compiled.ts';
@@ -120,6 +125,16 @@ function notMicroPythonWarning(name: string): Warning {
   };
 }
 
+/** Repackaged it would pass for an everyday release. */
+function requireNoDrill(idfVersion: string, name: string): void {
+  if (idfVersion !== DRILL_IDF_VERSION) return;
+  throw new FormatError(
+    'WRONG_KIND',
+    `${name} is the rollback drill, which is meant to fail on the device: it is not repackaged`,
+    { where: { file: name }, hint: 'Make a release of it with --firmware drill.' },
+  );
+}
+
 function requireAppInSlot(app: Buffer, partition: string, name: string): void {
   if (isAppAt(app, 0)) return;
   throw new FormatError(
@@ -139,6 +154,7 @@ function sourceFacts(
     app.subarray(APP_DESC_OFFSET, APP_DESC_OFFSET + APP_DESC_SIZE),
     APP_DESC_OFFSET,
   );
+  requireNoDrill(description.idfVersion, plan.source.file);
   const micropython = findMicroPythonBanner(app);
   return {
     kind: 'prebuilt',

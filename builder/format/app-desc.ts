@@ -15,6 +15,9 @@ export const APP_DESC_MAGIC = 0xabcd5432;
 /** sizeof(esp_app_desc_t) */
 export const APP_DESC_SIZE = 256;
 /** Offset of the description in an app image: behind the image header and the header of segment 0. */
+/** What the built-in rollback drill has for idf_ver: it is no ESP-IDF app, and must be known wherever it turns up. */
+export const DRILL_IDF_VERSION = 'ota-build drill';
+
 export const APP_DESC_OFFSET = 32;
 
 type TextField = { readonly name: string; readonly offset: number; readonly size: number };

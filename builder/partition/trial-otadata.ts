@@ -9,13 +9,19 @@ export type Trial = {
 };
 
 /**
+ * The least common multiple of 1 to 16: a sequence that is larger by it means the same slot whatever the number of slots, so
+ * that a trial of a lower slot is right for a table with more of them than was said.
+ */
+const EVERY_COUNT = 720_720;
+
+/**
  * OTA data (8192 bytes) that starts a trial: `from` is VALID, `to` is NEW and comes first. A bootloader with rollback
  * boots `to` once and, unless that app confirms itself, goes back to `from`. Throws FormatError for slots that do not
  * exist. Source: ESP-IDF, "Over The Air Updates", App Rollback; esp_ota_ops.c for the sequences.
  */
 export function makeTrialOtadata({ from, to, slotCount }: Trial): Buffer {
   const running = nextSequence(0, from, slotCount);
-  const trial = nextSequence(running, to, slotCount);
+  const trial = to > from ? nextSequence(running, to, slotCount) : to + 1 + EVERY_COUNT;
   return encodeOtadata([
     { sequence: running, state: 'VALID' },
     { sequence: trial, state: 'NEW' },

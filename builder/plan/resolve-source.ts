@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { ProfileError } from '../errors/families.ts';
 import { findBuildFiles } from '../esp-idf/build-files.ts';
-import { findInProject } from '../files/project-lookup.ts';
+import { packageDirectory } from '../files/package-directory.ts';
 import { hashInput } from '../files/read-input.ts';
 import { shortPath } from '../profile/load-profile.ts';
 import type { FinishedSource } from './plan.ts';
@@ -20,7 +21,7 @@ export type SourceRequest = {
 /** Where the app comes from, pinned by its SHA-256. Throws ProfileError or UsageError when there is nothing to take. */
 export async function resolveSource(request: SourceRequest): Promise<FinishedSource> {
   const { projectDirectory, firmware } = request;
-  const path = firmware === DRILL ? await findDrill(request) : resolve(projectDirectory, firmware);
+  const path = firmware === DRILL ? findDrill(request) : resolve(projectDirectory, firmware);
   if (await isDirectory(path)) return resolveBuild(path, shortPath(projectDirectory, path));
   return {
     kind: firmware === DRILL ? 'drill' : 'prebuilt',
@@ -42,12 +43,9 @@ async function isDirectory(path: string): Promise<boolean> {
   );
 }
 
-async function findDrill({ projectDirectory, chip }: SourceRequest): Promise<string> {
-  const found = await findInProject(
-    projectDirectory,
-    join('firmware', 'drill'),
-    `${chip.name}.elf`,
-  );
-  if (found !== undefined) return found.path;
+function findDrill({ chip }: SourceRequest): string {
+  // Ours only: a file of the project that takes its place would still be called a drill.
+  const path = join(packageDirectory(), 'firmware', 'drill', `${chip.name}.elf`);
+  if (existsSync(path)) return path;
   throw new ProfileError('NOT_AVAILABLE', `there is no rollback drill for ${chip.title}`);
 }

@@ -7,6 +7,7 @@ import { hex } from '../errors/hex.ts';
 import {
   APP_DESC_OFFSET,
   APP_DESC_SIZE,
+  DRILL_IDF_VERSION,
   parseAppDescription,
   type AppDescription,
 } from '../format/app-desc.ts';
@@ -71,6 +72,10 @@ function readDescription(
 function checkDescription(description: AppDescription, chip: Chip, file: string): Finding[] {
   const findings: Finding[] = [];
   const place = { file, offset: APP_DESC_OFFSET };
+  if (description.idfVersion === DRILL_IDF_VERSION)
+    findings.push(
+      warningFinding('DRILL', 'is the rollback drill: it is meant to fail on the device', place),
+    );
   if (description.secureVersion > chip.secureVersionBits) {
     findings.push(
       errorFinding(

@@ -47,6 +47,7 @@ export type FindingCode =
   | 'CHECKSUMS_MISMATCH'
   | 'ZIP_MISMATCH'
   | 'SOURCE_FILE_MISMATCH'
+  | 'DRILL'
   | 'RELEASE_WARNING';
 
 /** A named group of findings, so that a report can also say what was looked at and found in order. */

@@ -1,7 +1,7 @@
 import { findChipByName } from '../chip/registry.ts';
 import { flashFrequencyName, flashModeName, flashSizeByCode } from '../chip/flash-settings.ts';
 import type { Chip } from '../chip/chip.ts';
-import type { AppDescription } from '../format/app-desc.ts';
+import { DRILL_IDF_VERSION, type AppDescription } from '../format/app-desc.ts';
 import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { ArtifactRole, Manifest } from '../manifest/manifest.ts';
 import { MANIFEST } from '../manifest/release-files.ts';
@@ -66,7 +66,7 @@ export function checkReleaseParts(
     checks: [
       {
         title: manifest.signing === null ? 'app image (not signed)' : 'app image and signature',
-        findings: [...required, ...(app?.findings ?? [])],
+        findings: [...required, ...(app?.findings ?? []), ...checkDrill(manifest, app)],
       },
       {
         title: 'bootloader',
@@ -92,6 +92,20 @@ function partsOf({ artifacts }: Manifest, files: ReadonlyMap<string, Buffer>): P
       ...(artifact.offset === undefined ? {} : { offset: artifact.offset }),
     };
   };
+}
+
+/** A release says that it is a drill exactly when it holds one: people are warned by the one, devices run the other. */
+function checkDrill({ source }: Manifest, app: CheckedApp | undefined): Finding[] {
+  if (app?.description === undefined) return [];
+  const { idfVersion, elfSha256 } = app.description;
+  const holdsDrill = idfVersion === DRILL_IDF_VERSION;
+  if (source.kind !== 'drill') {
+    const message = 'holds the rollback drill, but the manifest does not say so';
+    return holdsDrill ? [errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST })] : [];
+  }
+  if (holdsDrill && elfSha256.toString('hex') === source.sha256) return [];
+  const message = 'says that this is the rollback drill, but the app is another program';
+  return [errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST })];
 }
 
 function checkApp({ manifest, chip, part, options }: Parts): CheckedApp | undefined {

@@ -51,6 +51,25 @@ describe('ota-build --firmware drill', () => {
     expect(otadata.equals(await work.read('trial.bin'))).toBe(true);
   });
 
+  test('is told from other firmware wherever it turns up, and is not repackaged', async () => {
+    const app = 'out/ESP32_GENERIC-1.2.3/ESP32_GENERIC-1.2.3.app-bin';
+    expect((await work.runHere(['verify', app])).stdout).toContain('is the rollback drill');
+    expect((await work.runHere(['inspect', app])).stdout).toContain(
+      'the rollback drill of ota-build',
+    );
+    const again = ['--board', 'ESP32_GENERIC', '--app-version', '5.0.0', '--firmware', app];
+    const { code, stderr } = await work.runHere([...again, '--out', 'again']);
+    expect(code).toBe(11);
+    expect(stderr).toMatch(/is the rollback drill, which is meant to fail/);
+  });
+
+  test("is the package's own, whatever lies in the project", async () => {
+    const project = await createWorkspace();
+    await project.write('firmware/drill/esp32.elf', 'not a drill');
+    const built = await project.runHere(['--board', 'ESP32_GENERIC', '--firmware', 'drill']);
+    expect(built.code, built.stderr).toBe(0);
+  });
+
   test('needs no version, and then cannot pass for a release', async () => {
     const { code, stderr } = await work.runHere([
       '--board',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseOtadata } from '../../builder/format/otadata.ts';
 import { createWorkspace } from '../support/cli.ts';
 
 describe('ota-build otadata', () => {
@@ -7,10 +8,10 @@ describe('ota-build otadata', () => {
     const made = await workspace.run(['otadata', 'trial', '--from', 'slot0', '--to', 'slot1']);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toContain('boots slot1 on trial');
-    const bytes = await workspace.read('otadata.bin');
+    const bytes = await workspace.read('otadata-trial.bin');
     expect(bytes.toString('hex', 0, 32)).toBe(`01000000${'ff'.repeat(20)}020000009a984347`);
     expect(bytes.toString('hex', 4096, 4128)).toBe(`02000000${'ff'.repeat(20)}000000007437f655`);
-    const { stdout } = await workspace.run(['inspect', 'otadata.bin']);
+    const { stdout } = await workspace.run(['inspect', 'otadata-trial.bin']);
     expect(stdout).toMatch(/with rollback\s+slot 1/);
   });
 
@@ -23,7 +24,30 @@ describe('ota-build otadata', () => {
     expect(await workspace.runHere(['verify', 'new.bin'])).toMatchObject({ code: 0 });
   });
 
+  it('trial keeps a file that is there, unless it is told to replace it', async () => {
+    const workspace = await createWorkspace();
+    await workspace.write('mine.bin', 'precious');
+    const trial = ['otadata', 'trial', '--from', 'slot0', '--to', 'slot1', '-o', 'mine.bin'];
+    const refused = await workspace.runHere(trial);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/mine\.bin exists already and was kept/);
+    expect((await workspace.read('mine.bin')).toString()).toBe('precious');
+    expect(await workspace.runHere([...trial, '--force'])).toMatchObject({ code: 0 });
+    // The same bytes again change nothing, and so need no leave.
+    expect(await workspace.runHere(trial)).toMatchObject({ code: 0 });
+  });
+
+  it('a trial of a lower slot means that slot in a table with any number of slots', async () => {
+    const workspace = await createWorkspace();
+    await workspace.runHere(['otadata', 'trial', '--from', 'slot1', '--to', 'slot0']);
+    const { sectors } = parseOtadata(await workspace.read('otadata-trial.bin'));
+    for (let slots = 2; slots <= 16; slots++)
+      expect(((sectors[1].sequence ?? 0) - 1) % slots).toBe(0);
+  });
+
   it.each([
+    [['--from', 'slot0', '--to', 'slot1', '-o', '-'], /'-' is not the name of a file/],
+    [['--from', 'slot0', '--to', 'slot1', '-o', ''], /'' is not the name of a file/],
     [['--from', 'slot0'], /--to/],
     [['--from', 'slot0', '--to', 'slot0'], /fallen back to/],
     [['--from', 'slot0', '--to', 'slot2'], /no slot2 in a table with 2/],

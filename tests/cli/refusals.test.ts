@@ -94,8 +94,8 @@ const CALLS: readonly Case[] = [
   {
     what: 'a directory in place of a file',
     args: [...BUILD, '--firmware', 'keys'],
-    code: 2,
-    says: /keys is a directory; a firmware image was expected/,
+    code: 11,
+    says: /keys is a directory without flasher_args\.json; a finished ESP-IDF build directory was expected/,
   },
   {
     what: 'an output directory below a file',
@@ -226,7 +226,13 @@ const PLANS: readonly Case[] = [
     code: 3,
     says: /project name 'Prüfstand' .*ASCII/,
   },
-  { what: 'no firmware', args: BUILD, code: 3, says: /does not compile MicroPython yet/ },
+  {
+    what: 'no firmware, and nothing to compile with',
+    args: BUILD,
+    code: 4,
+    says: /there is no ESP-IDF to compile MicroPython with/,
+    environment: { PATH: '/nonexistent', IDF_PATH: '' },
+  },
 ];
 
 const LAYOUTS: readonly Case[] = [

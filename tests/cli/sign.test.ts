@@ -194,7 +194,7 @@ describe('a signature that is there', () => {
   test('makes room for three and no more', async () => {
     const more = ['--key', 'rsa3072-second.pem', '--key', 'rsa3072-third.pem'];
     await sign('three.bin', 'one.bin', '--append', ...more);
-    const { code } = await work.runHere(['keys', 'generate', 'fourth.pem']);
+    const { code } = await work.runHere(['keys', 'generate', '--unencrypted', 'fourth.pem']);
     expect(code).toBe(0);
     await refuse(
       ['three.bin', '--append', '--key', 'fourth.pem'],

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from '@commander-js/extra-typings';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors/families.ts';
 import { Output } from '../output.ts';
@@ -30,20 +31,24 @@ function addTrial(otadata: Command, { edge }: CommandHost): void {
     )
     .requiredOption('--to <slot>', 'slot that is tried, such as slot1', parseSlot)
     .option('--slots <n>', 'OTA slots of the partition table', parseSlotCount, 2)
-    .option('-o, --output <file>', 'file to write', 'otadata.bin')
-    .action(async ({ from, to, slots, output: file, ...options }) => {
+    .option('-o, --output <file>', 'file to write', 'otadata-trial.bin')
+    .option('--force', 'replace a file that is there already')
+    .addHelpText('after', TRIAL_EXAMPLE)
+    .action(async ({ from, to, slots, output: file, force, ...options }) => {
       requireSlots({ from, to, slots });
       const output = new Output(edge, options);
       const { makeTrialOtadata } = await import('../../partition/trial-otadata.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
-      await writeFileAtomically(
-        resolve(edge.directory, file),
-        makeTrialOtadata({ from, to, slotCount: slots }),
-      );
+      const bytes = makeTrialOtadata({ from, to, slotCount: slots });
+      const path = outputPath(edge.directory, file);
+      await requireFreeFile(path, file, bytes, force === true);
+      await writeFileAtomically(path, bytes);
       output.result({ ok: true, output: file, from, to, slots }, () =>
         [
           `${file}: boots slot${to} on trial; slot${from} comes back unless the app there confirms itself.`,
-          'Write it to the offset of the otadata partition. A bootloader without rollback stays in the trial.',
+          'Write it to the offset of the otadata partition (0xd000 in the layouts of ota-build; partitions.csv of a release says):',
+          `  esptool write-flash 0xd000 ${file}`,
+          'A bootloader without rollback stays in the trial.',
         ].join('\n'),
       );
     });
@@ -54,13 +59,41 @@ function addInitial(otadata: Command, { edge }: CommandHost): void {
     .description('erased OTA data: a device boots factory, or ota_0 where there is none')
     .optionsGroup('Writing:')
     .option('-o, --output <file>', 'file to write', 'otadata.bin')
-    .action(async ({ output: file, ...options }) => {
+    .option('--force', 'replace a file that is there already')
+    .action(async ({ output: file, force, ...options }) => {
       const output = new Output(edge, options);
       const { createInitialOtadata } = await import('../../format/otadata.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
-      await writeFileAtomically(resolve(edge.directory, file), createInitialOtadata());
+      const path = outputPath(edge.directory, file);
+      const bytes = createInitialOtadata();
+      await requireFreeFile(path, file, bytes, force === true);
+      await writeFileAtomically(path, bytes);
       output.result({ ok: true, output: file }, () => `${file}: erased, 8192 bytes of ff.`);
     });
+}
+
+const TRIAL_EXAMPLE = `
+Example, for a device that runs from ota_0 and has the drill (--firmware drill) in ota_1:
+  ota-build otadata trial --from slot0 --to slot1`;
+
+function outputPath(directory: string, file: string): string {
+  if (file !== '' && file !== '-') return resolve(directory, file);
+  throw new UsageError('USAGE', `'${file}' is not the name of a file to write`);
+}
+
+/** The same bytes again are fine; anything else that is there is somebody's. */
+async function requireFreeFile(
+  path: string,
+  file: string,
+  bytes: Buffer,
+  force: boolean,
+): Promise<void> {
+  const found = await readFile(path).catch(() => undefined);
+  if (force || found === undefined || found.equals(bytes)) return;
+  throw new UsageError('OUTPUT_EXISTS', `${file} exists already and was kept`, {
+    where: { file: path },
+    hint: 'Use --force to replace it, or -o to write elsewhere.',
+  });
 }
 
 function requireSlots({ from, to, slots }: { from: number; to: number; slots: number }): void {

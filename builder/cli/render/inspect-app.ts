@@ -1,3 +1,4 @@
+import { DRILL_IDF_VERSION } from '../../format/app-desc.ts';
 import type { AppReport, DescriptionReport } from '../../inspect/app.ts';
 import type { BootloaderReport } from '../../inspect/bootloader.ts';
 import type { Output } from '../output.ts';
@@ -51,7 +52,9 @@ function descriptionFacts(description: DescriptionReport): Fact[] {
     ['version', shown(version)],
     ['project', shown(projectName)],
     ['compiled', shown(compiled)],
-    ['ESP-IDF', shown(description.idfVersion)],
+    description.idfVersion === DRILL_IDF_VERSION
+      ? ['what', 'the rollback drill of ota-build: meant to fail on the device']
+      : ['ESP-IDF', shown(description.idfVersion)],
     ['anti-rollback', `secure_version ${description.secureVersion}`],
     ['ELF SHA-256', /^0+$/.test(description.elfSha256) ? '(empty)' : description.elfSha256],
     [

@@ -224,4 +224,17 @@ describe('An app image', () => {
     const sector = encodeSignatureSector([aSignedBlock('rsa3072', padded)]);
     expect(check(Buffer.concat([padded, sector]), { signature: 'required' })).toEqual([]);
   });
+
+  test('that is the rollback drill is accepted with a warning', () => {
+    const drill = makeApp({ chip: esp32, idfVersion: 'ota-build drill' });
+    expect(check(drill)).toEqual([
+      {
+        severity: 'warning',
+        code: 'DRILL',
+        message: 'is the rollback drill: it is meant to fail on the device',
+        file: FILE,
+        offset: 0x20,
+      },
+    ]);
+  });
 });

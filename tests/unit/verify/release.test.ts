@@ -135,6 +135,19 @@ describe('A release', () => {
   });
 });
 
+describe('A release of the rollback drill', () => {
+  test('holds the drill, and no other program', async () => {
+    const other = await aRelease({ chip: esp32c3, board: 'ESP32_GENERIC_C3', keys: [] });
+    const called = withManifest(other, (manifest) => ({
+      ...manifest,
+      source: { kind: 'drill', file: 'esp32c3.elf', sha256: '5a'.repeat(32) },
+    }));
+    expect(await errorsIn(await repaired(called))).toContainEqual(
+      error('MANIFEST_MISMATCH', /is the rollback drill, but the app is another program/, MANIFEST),
+    );
+  });
+});
+
 describe('Files of a release', () => {
   test('that are not there are missed by whoever lists them', async () => {
     expect(await errorsIn(withFile(plain, 'bootloader.bin', undefined))).toEqual(
