@@ -24,6 +24,14 @@ export function findEmulator(chip: EmulatedChip): string | undefined {
 const CTRL_C = '\x03';
 const PROMPT = '>>> ';
 
+export type EmulatorOptions = {
+  /**
+   * False switches the watchdogs of the timer groups off, as ESP-IDF's `idf.py qemu` does: the emulated chip's time goes
+   * on while a busy machine does not run it, and its interrupt watchdog resets it then. On by default.
+   */
+  readonly watchdogs?: boolean;
+};
+
 /** A running chip: its serial line, and MicroPython's REPL on it. */
 export class Emulator {
   private readonly child: ChildProcessWithoutNullStreams;
@@ -33,7 +41,7 @@ export class Emulator {
   private consumed = 0;
   private readonly watchers = new Set<() => void>();
 
-  constructor(chip: EmulatedChip, flashFile: string) {
+  constructor(chip: EmulatedChip, flashFile: string, { watchdogs = true }: EmulatorOptions = {}) {
     const executable = findEmulator(chip);
     if (executable === undefined) throw new Error(`${MACHINES[chip].variable} names no emulator`);
     const roms = join(dirname(executable), '..', 'share');
@@ -43,6 +51,9 @@ export class Emulator {
       ...['-chardev', 'stdio,id=ser0,signal=off', '-serial', 'chardev:ser0'],
       ...['-machine', MACHINES[chip].machine],
       ...['-drive', `file=${flashFile},if=mtd,format=raw`],
+      ...(watchdogs
+        ? []
+        : ['-global', `driver=timer.${chip}.timg,property=wdt_disable,value=true`]),
     ]);
     this.child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.serial += text;
@@ -149,8 +160,9 @@ export async function withEmulator<T>(
   chip: EmulatedChip,
   flashFile: string,
   use: (emulator: Emulator) => Promise<T>,
+  options: EmulatorOptions = {},
 ): Promise<T> {
-  const emulator = new Emulator(chip, flashFile);
+  const emulator = new Emulator(chip, flashFile, options);
   try {
     return await use(emulator);
   } finally {
