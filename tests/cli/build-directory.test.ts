@@ -166,6 +166,14 @@ describe('ota-build --firmware BUILD_DIR', () => {
     });
   });
 
+  test('explains a build that is not finished, or that is of two, by what is wrong with it', async () => {
+    const half = await withBuild({}, { 'micropython.bin': undefined });
+    const { code, stdout } = await half.runHere(['inspect', 'build']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('ESP-IDF build directory, of which no release can be made');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the build is not finished');
+  });
+
   test.each(BOARDS)('takes a build for $board', async ({ board, chip: its }) => {
     const workspace = await withBuild({ chip: its });
     const stem = `${board}-1.2.3`;
