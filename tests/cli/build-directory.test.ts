@@ -246,7 +246,7 @@ describe('a directory that no release can be made of is refused, and leaves noth
     [
       'no flasher_args.json',
       [{}, { 'flasher_args.json': undefined }],
-      { exit: 11, words: /a finished ESP-IDF build directory was expected/ },
+      { exit: 2, words: /a finished ESP-IDF build directory was expected/ },
     ],
     [
       'half of a flasher_args.json',
@@ -272,7 +272,7 @@ describe('a directory that no release can be made of is refused, and leaves noth
     expect(await workspace.runHere(ARGS)).toMatchObject({ code: 0 });
     const again = ['--board', BOARD, '--app-version', '2.0.0', '--firmware', `out/${STEM}`];
     const { code, stderr } = await workspace.runHere(again);
-    expect(code).toBe(11);
+    expect(code).toBe(2);
     expect(stderr).toMatch(/is a release; firmware to make one of was expected/);
   });
 });

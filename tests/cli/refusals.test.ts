@@ -95,7 +95,7 @@ const CALLS: readonly Case[] = [
     what: 'a directory in place of a file',
     args: [...BUILD, '--firmware', 'keys'],
     code: 2,
-    says: /keys is a directory; a firmware image was expected/,
+    says: /keys is a directory without flasher_args\.json; a finished ESP-IDF build directory was expected/,
   },
   {
     what: 'an output directory below a file',

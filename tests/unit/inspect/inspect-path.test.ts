@@ -137,7 +137,7 @@ describe('inspectPath', () => {
     const other = await thrownBy(UsageError, () => inspectPath(directory, 'some/dir'));
     expect(other.code).toBe('USAGE');
     expect(other.message).toBe(
-      'some/dir is a directory without manifest.json; a release directory was expected',
+      'some/dir is a directory without manifest.json; a release directory or an ESP-IDF build directory was expected',
     );
   });
 });
