@@ -24,6 +24,7 @@ import type { Manifest } from '../manifest/manifest.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import { errorsOf } from '../verify/finding.ts';
+import { MOST_BYTES } from '../verify/read-release.ts';
 import { verifyRelease } from '../verify/release.ts';
 import { describeFindings } from '../verify/report.ts';
 import type { Verified } from '../verify/verified.ts';
@@ -168,7 +169,7 @@ async function writeFiles(
         .map(([name, bytes]) => writeAndSync(join(staging.path, name), bytes, 0o644)),
     ]);
     for (const result of written) if (result.status === 'rejected') throw result.reason as Error;
-    const { sha256: zipDigest } = await hashInput(zip, 'the zip');
+    const { sha256: zipDigest } = await hashInput(zip, 'the zip', MOST_BYTES);
     digests.push({ file: names.zip, sha256: zipDigest });
     await writeAndSync(join(staging.path, CHECKSUMS), Buffer.from(formatChecksums(digests)), 0o644);
   } catch (error) {

@@ -42,8 +42,8 @@ export type BuildDirectory = Pick<BuildFiles, 'args' | 'project' | 'files'> & {
 
 /**
  * Reads a finished ESP-IDF build directory: the one way from a build to firmware. `name` is the directory as messages
- * show it. Throws FormatError for what is damaged, foreign or leads out of the directory, ProfileError for a build that is
- * not finished or whose parts are of different builds.
+ * show it. Throws UsageError for a directory that is none, FormatError for what is damaged, foreign or leads out of the
+ * directory, ProfileError for a build that is not finished or whose parts are of different builds.
  */
 export async function readBuildDirectory(directory: string, name: string): Promise<BuildDirectory> {
   const found = await findBuildFiles(directory, name);

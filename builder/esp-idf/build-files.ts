@@ -40,8 +40,8 @@ const LIMITS: Partial<Record<BuildFileRole, number>> = {
 
 /**
  * Finds and pins the files of a finished ESP-IDF build directory. Everything has to lie in it, symbolic links followed.
- * `name` is the directory as messages show it. Throws FormatError for a directory that is none, for paths that lead out
- * of it and for malformed files, ProfileError for a build that is not finished.
+ * `name` is the directory as messages show it. Throws UsageError for a directory that is none, FormatError for paths that
+ * lead out of it and for malformed files, ProfileError for a build that is not finished.
  */
 export async function findBuildFiles(directory: string, name: string): Promise<BuildFiles> {
   const place = await openBuildDirectory(directory, name);

@@ -21,25 +21,21 @@ export async function isBuildDirectory(directory: string): Promise<boolean> {
 }
 
 /**
- * Opens a directory that ESP-IDF has configured a build in. Throws FormatError, with what was expected, for another one:
+ * Opens a directory that ESP-IDF has configured a build in. Throws UsageError, with what was expected, for another one:
  * a project, or a release of ours.
  */
 export async function openBuildDirectory(directory: string, name: string): Promise<BuildPlace> {
   if (await isBuildDirectory(directory)) return { root: await realpath(directory), name };
   const where = { file: name };
   if (await isFile(directory, MANIFEST)) {
-    throw new FormatError(
-      'NOT_FIRMWARE',
-      `${name} is a release; firmware to make one of was expected`,
-      {
-        where,
-        hint: 'Take the .bin or the .app-bin in it.',
-      },
-    );
+    throw new UsageError('USAGE', `${name} is a release; firmware to make one of was expected`, {
+      where,
+      hint: 'Take the .bin or the .app-bin in it.',
+    });
   }
   const below = await buildDirectoriesBelow(directory, name);
-  throw new FormatError(
-    'NOT_FIRMWARE',
+  throw new UsageError(
+    'USAGE',
     `${name} is a directory without ${FLASHER_ARGS}; a finished ESP-IDF build directory was expected`,
     {
       where,

@@ -16,7 +16,7 @@ export async function copyInput(
   try {
     const hash = createHash('sha256');
     let size = 0;
-    await withChunks(from, what, async (chunk) => {
+    await withChunks(from, { what }, async (chunk) => {
       hash.update(chunk);
       await file.writeFile(chunk);
       size += chunk.length;

@@ -19,10 +19,11 @@ export async function readInput(path: string, what: string, limit = INPUT_LIMIT)
 export async function hashInput(
   path: string,
   what: string,
+  limit = INPUT_LIMIT,
 ): Promise<{ readonly size: number; readonly sha256: string }> {
   const hash = createHash('sha256');
   let size = 0;
-  await withChunks(path, what, (chunk) => {
+  await withChunks(path, { what, limit }, (chunk) => {
     hash.update(chunk);
     size += chunk.length;
     return Promise.resolve();
@@ -36,10 +37,10 @@ export async function hashInput(
  */
 export async function withChunks(
   path: string,
-  what: string,
+  { what, limit = INPUT_LIMIT }: { readonly what: string; readonly limit?: number },
   use: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
-  await withInput(path, { what, limit: INPUT_LIMIT }, async (file) => {
+  await withInput(path, { what, limit }, async (file) => {
     const chunk = Buffer.allocUnsafe(CHUNK_SIZE);
     for (;;) {
       const { bytesRead } = await file.read(chunk, 0, CHUNK_SIZE);

@@ -40,11 +40,14 @@ export async function verifyRelease(
  * for bad bytes.
  */
 export async function checkRelease(
-  { files, findings: strange }: ReleaseFiles,
+  { files, zips = new Map(), findings: strange }: ReleaseFiles,
   options: ReleaseOptions = {},
 ): Promise<CheckedRelease> {
-  const digests = new Map([...files].map(([name, bytes]) => [name, sha256(bytes)]));
-  const unpacked = isUnpacked(files);
+  const digests = new Map([
+    ...[...files].map(([name, bytes]) => [name, sha256(bytes)] as const),
+    ...[...zips].map(([name, zip]) => [name, zip.sha256] as const),
+  ]);
+  const unpacked = isUnpacked(digests);
   const checksums: Check = {
     title: 'checksums (SHA256SUMS)',
     findings: unpacked ? strange : [...strange, ...checkChecksums(files, digests)],
@@ -88,7 +91,7 @@ export async function checkRelease(
       },
       unpacked
         ? { title: 'zip', findings: [], absent: UNPACKED }
-        : { title: 'zip', findings: await checkArchive(files, zip) },
+        : { title: 'zip', findings: await checkArchive(files, zip, zips) },
     ],
   };
 }
@@ -96,7 +99,7 @@ export async function checkRelease(
 const UNPACKED = 'this is the unpacked zip, which holds neither; the manifest has the digests';
 
 /** The zip of a release holds neither itself nor SHA256SUMS: unpacked, it is a release all the same. */
-function isUnpacked(files: ReadonlyMap<string, Buffer>): boolean {
+function isUnpacked(files: ReadonlyMap<string, unknown>): boolean {
   return (
     files.has(MANIFEST) &&
     !files.has(CHECKSUMS) &&
@@ -218,7 +221,7 @@ function checkFiles(
     findings.push(errorFinding('MANIFEST_MISMATCH', message, { file: MANIFEST }));
   }
   const beside = new Set([MANIFEST, MANIFEST_SIGNATURE, CHECKSUMS, zip]);
-  for (const file of files.keys()) {
+  for (const file of digests.keys()) {
     if (!listed.has(file) && !beside.has(file))
       findings.push(errorFinding('FILE_UNEXPECTED', 'is not part of this release', { file }));
   }
@@ -277,8 +280,9 @@ function checkManifestSignature(
 async function checkArchive(
   files: ReadonlyMap<string, Buffer>,
   zip: string,
+  zips: NonNullable<ReleaseFiles['zips']>,
 ): Promise<readonly Finding[]> {
-  const archive = files.get(zip);
+  const archive = files.get(zip) ?? zips.get(zip)?.path;
   if (archive === undefined) return [errorFinding('FILE_MISSING', 'is not there', { file: zip })];
   const contents = new Map([...files].filter(([name]) => name !== zip && name !== CHECKSUMS));
   return checkZip(archive, { file: zip, contents });

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
+import { fromBuffer, open, type Entry, type ZipFile } from 'yauzl';
 import { errorFinding, type Finding } from './finding.ts';
+import type { Zip } from './zip-bytes.ts';
 import { strayInZipStream } from './zip-stream.ts';
 
 /** S_IFREG and rw-r--r--, as Unix keeps them in the upper half of the external attributes. */
@@ -19,13 +20,15 @@ export type ZipExpectation = {
  * at its first byte. Nothing is extracted to disk, and no entry is read beyond the size of the file that it should be.
  */
 export async function checkZip(
-  zip: Buffer,
+  zip: Zip,
   { file, contents }: ZipExpectation,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const seen = new Set<string>();
+  const opened: ZipFile[] = [];
   try {
     const archive = await openZip(zip);
+    opened.push(archive);
     if (archive.comment.length > 0)
       findings.push(errorFinding('ZIP_MISMATCH', 'has a comment', { file }));
     for await (const entry of archive.eachEntry()) {
@@ -38,7 +41,7 @@ export async function checkZip(
       if (!seen.has(name))
         findings.push(errorFinding('ZIP_MISMATCH', `does not hold ${name}`, { file }));
     }
-    const stray = findings.length === 0 ? strayInZipStream(zip, contents) : undefined;
+    const stray = findings.length === 0 ? await strayInZipStream(zip, contents) : undefined;
     if (stray !== undefined) findings.push(errorFinding('ZIP_MISMATCH', stray, { file }));
   } catch (error) {
     return [
@@ -47,20 +50,21 @@ export async function checkZip(
         file,
       }),
     ];
+  } finally {
+    for (const archive of opened) archive.close();
   }
   return findings;
 }
 
-function openZip(zip: Buffer): Promise<ZipFile> {
+function openZip(zip: Zip): Promise<ZipFile> {
+  const options = { lazyEntries: true, strictFileNames: true, validateEntrySizes: true };
   return new Promise((resolve, reject) => {
-    fromBuffer(
-      zip,
-      { lazyEntries: true, strictFileNames: true, validateEntrySizes: true },
-      (error, archive) => {
-        if (error === null) resolve(archive);
-        else reject(error);
-      },
-    );
+    const settle = (error: Error | null, archive: ZipFile): void => {
+      if (error === null) resolve(archive);
+      else reject(error);
+    };
+    if (typeof zip === 'string') open(zip, { ...options, autoClose: false }, settle);
+    else fromBuffer(zip, options, settle);
   });
 }
 

@@ -166,6 +166,14 @@ describe('ota-build --firmware BUILD_DIR', () => {
     });
   });
 
+  test('explains a build that is not finished, or that is of two, by what is wrong with it', async () => {
+    const half = await withBuild({}, { 'micropython.bin': undefined });
+    const { code, stdout } = await half.runHere(['inspect', 'build']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('ESP-IDF build directory, of which no release can be made');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('the build is not finished');
+  });
+
   test.each(BOARDS)('takes a build for $board', async ({ board, chip: its }) => {
     const workspace = await withBuild({ chip: its });
     const stem = `${board}-1.2.3`;
@@ -238,7 +246,7 @@ describe('a directory that no release can be made of is refused, and leaves noth
     [
       'no flasher_args.json',
       [{}, { 'flasher_args.json': undefined }],
-      { exit: 11, words: /a finished ESP-IDF build directory was expected/ },
+      { exit: 2, words: /a finished ESP-IDF build directory was expected/ },
     ],
     [
       'half of a flasher_args.json',
@@ -264,7 +272,7 @@ describe('a directory that no release can be made of is refused, and leaves noth
     expect(await workspace.runHere(ARGS)).toMatchObject({ code: 0 });
     const again = ['--board', BOARD, '--app-version', '2.0.0', '--firmware', `out/${STEM}`];
     const { code, stderr } = await workspace.runHere(again);
-    expect(code).toBe(11);
+    expect(code).toBe(2);
     expect(stderr).toMatch(/is a release; firmware to make one of was expected/);
   });
 });

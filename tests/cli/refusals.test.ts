@@ -94,7 +94,7 @@ const CALLS: readonly Case[] = [
   {
     what: 'a directory in place of a file',
     args: [...BUILD, '--firmware', 'keys'],
-    code: 11,
+    code: 2,
     says: /keys is a directory without flasher_args\.json; a finished ESP-IDF build directory was expected/,
   },
   {
@@ -326,7 +326,7 @@ const KEYS: readonly Case[] = [
     what: 'a key file that is missing',
     args: [...ARGS, '--key', 'keys/nope.pem'],
     code: 8,
-    says: /nope\.pem does not exist; a private key was expected/,
+    says: /nope\.pem does not exist; a private key in PEM was expected/,
   },
   {
     what: 'a key variable that is not set',

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeZip } from '../../builder/bundle/zip.ts';
@@ -8,7 +8,6 @@ import { formatChecksums } from '../../builder/manifest/checksums.ts';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
 import { CHECKSUMS, MANIFEST } from '../../builder/manifest/release-files.ts';
 import type { Finding } from '../../builder/verify/finding.ts';
-import { readRelease } from '../../builder/verify/read-release.ts';
 import { checkRelease, type ReleaseOptions } from '../../builder/verify/release.ts';
 import { createWorkspace } from './cli.ts';
 import { makeRelease, type FirmwareOptions } from './firmware.ts';
@@ -41,7 +40,10 @@ export async function aRelease({ board, keys, ...firmware }: ReleaseRequest): Pr
     ...(first?.asymmetricKeyType === 'ec' ? ['--scheme', 'ecdsa256'] : []),
   ]);
   if (code !== 0) throw new Error(`no release was made:\n${stderr}`);
-  return (await readRelease(workspace.path('out', stemOf(board)))).files;
+  const directory = workspace.path('out', stemOf(board));
+  const names = (await readdir(directory)).sort();
+  const read = names.map(async (name) => [name, await readFile(join(directory, name))] as const);
+  return new Map(await Promise.all(read));
 }
 
 /** Every finding about these files. */

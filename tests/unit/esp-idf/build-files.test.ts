@@ -1,5 +1,5 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { esp32 } from '../../../builder/chip/esp32.ts';
@@ -165,7 +165,7 @@ describe('a build directory is refused', () => {
     const error = await thrownBy(UsageError, () => findBuildFiles(directory, 'build'));
     expect(error.code).toBe('INPUT_UNREADABLE');
     const piped = await aBuild({ 'micropython.map': undefined });
-    execFileSync('mkfifo', [join(piped, 'micropython.map')]);
+    spawnSync('sh', ['-c', 'mkfifo "$0"', join(piped, 'micropython.map')]);
     expect((await thrownBy(UsageError, () => findBuildFiles(piped, 'build'))).code).toBe(
       'INPUT_UNREADABLE',
     );
@@ -188,8 +188,8 @@ describe('a build directory is refused', () => {
 describe('another directory is refused', () => {
   test('with what was expected', async () => {
     const project = await tempProject({ 'CMakeLists.txt': '' });
-    const error = await thrownBy(FormatError, () => findBuildFiles(project, 'project'));
-    expect(error.code).toBe('NOT_FIRMWARE');
+    const error = await thrownBy(UsageError, () => findBuildFiles(project, 'project'));
+    expect([error.code, error.exit]).toEqual(['USAGE', 2]);
     expect(error.message).toContain('a finished ESP-IDF build directory was expected');
     expect(error.hint).toContain('build-BOARD');
   });
@@ -197,13 +197,13 @@ describe('another directory is refused', () => {
   test('with the build directory in it that was meant', async () => {
     const project = await tempProject({ 'CMakeLists.txt': '' });
     await makeBuildDirectory(join(project, 'build-ESP32_GENERIC'), { chip: esp32 });
-    const error = await thrownBy(FormatError, () => findBuildFiles(project, 'project'));
+    const error = await thrownBy(UsageError, () => findBuildFiles(project, 'project'));
     expect(error.hint).toBe(`Did you mean ${join('project', 'build-ESP32_GENERIC')}?`);
   });
 
   test('when it is a release of ours, which has a flasher_args.json too', async () => {
     const directory = await aBuild({ 'manifest.json': '{}' });
-    const error = await thrownBy(FormatError, () => findBuildFiles(directory, 'out/X'));
+    const error = await thrownBy(UsageError, () => findBuildFiles(directory, 'out/X'));
     expect(error.message).toContain('out/X is a release');
     expect(error.hint).toContain('.app-bin');
   });

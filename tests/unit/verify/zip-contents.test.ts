@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkZip } from '../../../builder/verify/zip-contents.ts';
 import { zipOf } from '../../support/release.ts';
+import { tempProject } from '../../support/temp-directory.ts';
 
 const CONTENTS = new Map([
   ['a.txt', Buffer.from('first')],
@@ -8,7 +10,14 @@ const CONTENTS = new Map([
 ]);
 const file = 'release.zip';
 
-const check = (zip: Buffer) => checkZip(zip, { file, contents: CONTENTS });
+/** What is found in a zip, which is the same in memory and on disk. */
+async function check(zip: Buffer) {
+  const found = await checkZip(zip, { file, contents: CONTENTS });
+  const directory = await tempProject({ [file]: zip });
+  expect(await checkZip(join(directory, file), { file, contents: CONTENTS })).toEqual(found);
+  return found;
+}
+
 const mismatch = (message: RegExp) => ({
   severity: 'error',
   code: 'ZIP_MISMATCH',
