@@ -46,10 +46,11 @@ export async function copyWorkTree(
 
 async function copySource(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const { atime, mtime, mode } = await stat(from);
+  const { atimeMs, mtimeMs, mode } = await stat(from);
   // A checkout may be read-only; the copy is for writing.
   if ((mode & 0o200) === 0) await chmod(to, mode | 0o200);
-  await utimes(to, atime, mtime);
+  // In seconds: a Date would round to milliseconds, and make compares more than those.
+  await utimes(to, atimeMs / 1000, mtimeMs / 1000);
 }
 
 /** A relative link that leads out of the tree leads elsewhere from the copy: there it is an absolute one. */

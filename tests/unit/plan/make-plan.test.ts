@@ -3,7 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FormatError, LayoutError, ProfileError, SigningError, ToolchainError, UsageError } from '../../../builder/errors/families.ts';
+import {
+  FormatError,
+  LayoutError,
+  ProfileError,
+  SigningError,
+  ToolchainError,
+  UsageError,
+} from '../../../builder/errors/families.ts';
 import { versionInFirmware } from '../../../builder/compile/version-in-firmware.ts';
 import { esp32 } from '../../../builder/chip/esp32.ts';
 import { makePlan, type PlanRequest } from '../../../builder/plan/make-plan.ts';
