@@ -33,7 +33,7 @@ function signalWhen(stage: string, signal: NodeJS.Signals): { readonly NODE_OPTI
 }
 
 const STAGES = [
-  'reading the firmware',
+  'getting the firmware',
   'stamping the app description',
   'laying out flash',
   'signing',
