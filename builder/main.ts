@@ -11,10 +11,17 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`${packageVersion()}\n`);
 } else {
   const controller = new AbortController();
+  let askedAt = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
       // A terminal that went away ends us as a polite kill does.
-      controller.abort(new InterruptedError(signal === 'SIGHUP' ? 'SIGTERM' : signal));
+      const reason = new InterruptedError(signal === 'SIGHUP' ? 'SIGTERM' : signal);
+      // Who asks again does not want to wait; the compilers end with us all the same. Ctrl-C reaches us twice at once where
+      // npx hands on what the terminal has sent us already.
+      // eslint-disable-next-line no-restricted-properties -- there is nobody left to hand an exit code to
+      if (controller.signal.aborted && Date.now() - askedAt > 1000) process.exit(reason.exit);
+      askedAt ||= Date.now();
+      controller.abort(reason);
     });
   }
   process.on('exit', endAllGroups);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addFlashEncryptionCommands } from './commands/flash-encryption.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
@@ -68,6 +69,7 @@ function createProgram(host: CommandHost): Command {
     addKeysCommand,
     addOtadataCommand,
     addFlashEncryptionCommands,
+    addDoctorCommand,
   ])
     add(program, host);
   return program;
@@ -95,10 +97,11 @@ function outputOf(args: readonly string[], edge: ProcessEdge): Output {
 
 const EXAMPLES = `
 Examples:
+  ota-build --board ESP32_GENERIC --sign --app-version 1.2.3                (compiles MicroPython)
   ota-build --board ESP32_GENERIC --sign --firmware ESP32_GENERIC-20240602-v1.23.0.bin --app-version 1.2.3
   ota-build verify out/ESP32_GENERIC-1.2.3
   ota-build inspect out/ESP32_GENERIC-1.2.3
   ota-build keys generate keys/release.pem
 
-Exit codes: 0 ok, 2 usage, 3 profile or plan, 7 layout, 8 signing or keys, 9 verification, 11 malformed input,
-70 a bug of ours, 130 and 143 interrupted.`;
+Exit codes: 0 ok, 2 usage, 3 profile or plan, 4 toolchain, 5 fetching, 6 compiling, 7 layout, 8 signing or keys,
+9 verification, 11 malformed input, 70 a bug of ours, 130 and 143 interrupted.`;

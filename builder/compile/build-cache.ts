@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { clearOld, describeCacheFailure, makeCacheDirectory } from '../files/cache-directory.ts';
 import { hashInput, readInput } from '../files/read-input.ts';
 import { writeAndSync } from '../files/write-file.ts';
 
@@ -8,13 +9,24 @@ import { writeAndSync } from '../files/write-file.ts';
 export type BuildCache = {
   /** The directory of a finished build whose every file is as it was put there; undefined when there is none. */
   readonly find: (key: string) => Promise<string | undefined>;
-  /** Keeps the files of a build directory (paths relative to it) and returns where. */
-  readonly keep: (key: string, build: string, files: readonly string[]) => Promise<string>;
+  /**
+   * Keeps the files of a build directory (paths relative to it) and returns where. Without a key nothing finds them again:
+   * they are there for the release that is being made.
+   */
+  readonly keep: (
+    key: string | undefined,
+    build: string,
+    files: readonly string[],
+  ) => Promise<string>;
 };
 
 /** A build is about 30 MB, most of it the ELF file. */
 const KEPT = 12;
 const LIST = 'ota-build-files.json';
+
+/** What an entry without a key is called, and how long the release that it is for may take. */
+const ONCE = /^once-[0-9a-f]{12}$/;
+const ONCE_MS = 60 * 60_000;
 
 /** The cache under `cacheDirectory`. Entries appear whole or not at all; the least recently used ones go first. */
 export function buildCache(cacheDirectory: string): BuildCache {
@@ -28,19 +40,51 @@ export function buildCache(cacheDirectory: string): BuildCache {
       return directory;
     },
     keep: async (key, build, files) => {
-      const target = join(root, key);
-      const aside = `${target}.${randomBytes(6).toString('hex')}.partial`;
+      await makeCacheDirectory(root);
+      const suffix = randomBytes(6).toString('hex');
+      const target = join(root, key ?? `once-${suffix}`);
+      const aside = `${target}.${suffix}.partial`;
       try {
         await copyFiles(build, aside, files);
-        await rm(target, { recursive: true, force: true });
-        await rename(aside, target);
+        if (!(await holdsSame(target, aside)))
+          await putInPlace(aside, target, `${target}.${suffix}.old.partial`);
+      } catch (error) {
+        throw describeCacheFailure(error, root);
       } finally {
         await rm(aside, { recursive: true, force: true });
       }
       await removeOldest(root);
+      await clearOld(root, /\.partial$/);
+      await clearOld(root, ONCE, ONCE_MS);
       return target;
     },
   };
+}
+
+/** Files that the chip runs: equal ones make an equal build. */
+const FIRMWARE = ['micropython.bin', 'bootloader/bootloader.bin'];
+
+/** True when a whole entry holds the same firmware: it is left alone, for a release that is being made of it. */
+async function holdsSame(target: string, aside: string): Promise<boolean> {
+  if (!(await isWhole(target))) return false;
+  const [kept, made] = await Promise.all([target, aside].map(readList));
+  return FIRMWARE.every((file) => kept?.get(file) === made?.get(file));
+}
+
+/** Another build of the same may put its own there at any time: the last one wins, and both are as good. */
+async function putInPlace(aside: string, target: string, old: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    await rename(target, old).catch(() => undefined);
+    try {
+      await rename(aside, target);
+      break;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (attempt >= 5 || (code !== 'ENOTEMPTY' && code !== 'EEXIST')) throw error;
+    } finally {
+      await rm(old, { recursive: true, force: true });
+    }
+  }
 }
 
 /** SHA-256 (hex) of everything that decides what a build makes. */
@@ -61,24 +105,29 @@ async function copyFiles(from: string, to: string, files: readonly string[]): Pr
 /** Somebody may have tidied up, or the disk may have been full: what is not as it was is not there. */
 async function isWhole(directory: string): Promise<boolean> {
   try {
-    const text = (
-      await readInput(join(directory, LIST), 'a list of files', 1024 * 1024)
-    ).toString();
-    const list = Object.entries(JSON.parse(text) as Record<string, string>);
+    const list = await readList(directory);
     for (const [file, sha256] of list) {
       const found = await hashInput(join(directory, file), 'a file of a build');
       if (found.sha256 !== sha256) return false;
     }
-    return list.length > 0;
+    return list.size > 0;
   } catch {
     return false;
   }
 }
 
+async function readList(directory: string): Promise<ReadonlyMap<string, string>> {
+  const bytes = await readInput(join(directory, LIST), 'a list of files', 1024 * 1024);
+  return new Map(Object.entries(JSON.parse(bytes.toString()) as Record<string, string>));
+}
+
 async function removeOldest(root: string): Promise<void> {
   const names = (await readdir(root)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   const dated = await Promise.all(
-    names.map(async (name) => ({ name, time: (await stat(join(root, name))).mtimeMs })),
+    names.map(async (name) => {
+      const entry = await stat(join(root, name)).catch(() => undefined);
+      return { name, time: entry?.mtimeMs ?? 0 };
+    }),
   );
   dated.sort((a, b) => b.time - a.time);
   for (const { name } of dated.slice(KEPT))

@@ -31,12 +31,16 @@ export function findBuildFailure(lines: readonly string[]): BuildFailure | undef
   return later;
 }
 
-/** GCC: `file:line:column: error: message`. */
+/** GCC: `file:line:column: error: message`, or `gcc: fatal error: message` of the driver itself. */
 function compilerError(line: string): BuildFailure | undefined {
+  if (!line.includes('error: ')) return undefined;
   const match = /^(.+?):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/.exec(line);
-  if (match === null) return undefined;
-  const [, file = '', at = '', message = ''] = match;
-  return { file, line: Number(at), message: cut(message) };
+  if (match !== null) {
+    const [, file = '', at = '', message = ''] = match;
+    return { file, line: Number(at), message: cut(message) };
+  }
+  const driver = /^(\S*(?:gcc|g\+\+|cc1|cc1plus|clang)): (?:fatal )?error: (.+)$/.exec(line);
+  return driver === null ? undefined : { message: cut(`${driver[1] ?? ''}: ${driver[2] ?? ''}`) };
 }
 
 /** CMake: `CMake Error at file:line (command):`, then an empty line or not, then the indented message. */
@@ -59,32 +63,54 @@ function cmakeError(
   return { file, line: Number(at), message: text };
 }
 
+const LINKER_COMPLAINTS = [
+  'undefined reference to ',
+  'multiple definition of ',
+  'cannot find -l',
+  'cannot open linker script file ',
+];
+
 /** GNU ld: undefined references, regions that are full, files that are missing. */
 function linkerError(line: string): BuildFailure | undefined {
-  const match =
-    /(?:^|[\\/ ])(?:\S*ld(?:\.bfd|\.exe)?: )?(?:(\S+?):(\d+): |\S+\):[^:]*: )?(undefined reference to .+|multiple definition of .+|region `\S+' overflowed by \d+ bytes|cannot find -l\S+.*)$/.exec(
-      line,
-    );
-  if (match === null) return undefined;
-  const [, file, at, message = ''] = match;
-  if (file === undefined) return { message: cut(message) };
-  return { file, line: Number(at), message: cut(message) };
+  const region = /region `[^']{1,100}' overflowed by \d+ bytes/.exec(line)?.index;
+  const places = [...LINKER_COMPLAINTS.map((text) => line.indexOf(text)), region ?? -1];
+  const at = Math.min(...places.filter((place) => place >= 0));
+  if (!Number.isFinite(at)) return undefined;
+  const message = cut(line.slice(at));
+  const place = /(?:^|\s)([^\s:]+):(\d+): $/.exec(line.slice(Math.max(0, at - 1024), at));
+  if (place === null) return { message };
+  return { file: place[1] ?? '', line: Number(place[2]), message };
 }
 
-/** What scripts say: Python's last line of a traceback, `error:` without a place, ninja's own complaint. */
+/**
+ * What scripts say: Python's last line of a traceback (a syntax error with the place that it is about), `error:` without a
+ * place, ninja's and esptool's own complaints.
+ */
 function scriptError(
   line: string,
   lines: readonly string[],
   index: number,
 ): BuildFailure | undefined {
-  if (line.startsWith('Traceback (most recent call last)')) {
-    const last = lines
-      .slice(index + 1)
-      .find((each) => /^\w[\w.]*(Error|Exception|Exit)\b/.test(each));
-    return last === undefined ? undefined : { message: cut(last) };
-  }
-  const match = /^(?:ninja: )?(?:error|fatal|ERROR): (.+)$/i.exec(line);
+  if (line.startsWith('Traceback (most recent call last)')) return traceback(lines, index + 1);
+  const match =
+    /^(?:ninja: |make(?:\[\d+\])?: \*\*\* )?(?:error|fatal|fatal error|A fatal error occurred): (.+)$/i.exec(
+      line,
+    ) ?? /^(freeze error executing .+|mpy-cross not found at .+)$/.exec(line);
   return match === null ? undefined : { message: cut(match[1] ?? '') };
+}
+
+const TRACEBACK_LINES = 200;
+
+function traceback(lines: readonly string[], from: number): BuildFailure | undefined {
+  let place: { readonly file: string; readonly line: number } | undefined;
+  for (const line of lines.slice(from, from + TRACEBACK_LINES)) {
+    const at = /^\s*File "([^"]+)", line (\d+)/.exec(line);
+    if (at !== null) place = { file: at[1] ?? '', line: Number(at[2]) };
+    if (!/^\w[\w.]*(Error|Exception|Exit)\b/.test(line)) continue;
+    const isSource = /^(Syntax|Indentation|Tab)Error\b/.test(line);
+    return { message: cut(line), ...(isSource ? place : undefined) };
+  }
+  return undefined;
 }
 
 /**

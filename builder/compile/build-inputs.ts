@@ -12,6 +12,8 @@ export type BuildInputs = {
   readonly definitions: readonly string[];
   /** The lines of every sdkconfig file that we add, in order: what the outcome is compared with. */
   readonly sdkconfig: readonly string[];
+  /** Text with the places of this build put the way that the compiler is told to put them. */
+  readonly withoutPlaces: (text: string) => string;
 };
 
 export type BuildPlaces = {
@@ -42,6 +44,11 @@ export async function writeBuildInputs(
     join(firmware, 'ota', 'micropython.cmake'),
     ...source.userModules.map((file) => resolve(projectDirectory, file)),
   ];
+  const pathMap = [
+    [tree, '/micropython'],
+    [firmware, '/ota-build'],
+    [inputs, '/ota-build/inputs'],
+  ] as const;
   const definitions: Readonly<Record<string, string>> = {
     MICROPY_BOARD: source.board,
     ...(source.boardDirectory === undefined
@@ -50,13 +57,7 @@ export async function writeBuildInputs(
     ...(plan.variant === undefined ? {} : { MICROPY_BOARD_VARIANT: plan.variant }),
     CMAKE_PROJECT_micropython_INCLUDE: join(firmware, 'sdkconfig', 'overlay.cmake'),
     OTA_BUILD_SDKCONFIG: sdkconfig.files.join(';'),
-    OTA_BUILD_PATH_MAP: [
-      [tree, '/micropython'],
-      [firmware, '/ota-build'],
-      [inputs, '/ota-build/inputs'],
-    ]
-      .map(([from, to]) => `${from}=${to}`)
-      .join(';'),
+    OTA_BUILD_PATH_MAP: pathMap.map(([from, to]) => `${from}=${to}`).join(';'),
     ...(plan.projectName === 'micropython' ? {} : { OTA_BUILD_PROJECT_NAME: plan.projectName }),
     USER_C_MODULES: modules.join(';'),
     MICROPY_FROZEN_MANIFEST: manifest,
@@ -66,6 +67,8 @@ export async function writeBuildInputs(
   return {
     definitions: Object.entries(definitions).map(([name, value]) => `${name}=${value}`),
     sdkconfig: sdkconfig.texts,
+    withoutPlaces: (text) =>
+      pathMap.reduce((result, [from, to]) => result.replaceAll(from, () => to), text),
   };
 }
 

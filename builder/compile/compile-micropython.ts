@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { readdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { CompileError } from '../errors/families.ts';
-import { cacheDirectory } from '../files/cache-directory.ts';
+import { cacheDirectory, clearOld } from '../files/cache-directory.ts';
 import { findProgram } from '../files/find-program.ts';
 import { packageDirectory } from '../files/package-directory.ts';
 import { hashInput, readInput } from '../files/read-input.ts';
@@ -29,6 +29,9 @@ const RESULTS = [
   'partition_table/partition-table.bin',
 ] as const;
 
+/** How long the logs of builds are kept. */
+const LOGS_MS = 30 * 24 * 60 * 60_000;
+
 export type CompileOptions = {
   /** False compiles although nothing changed; the result is kept all the same. */
   readonly useCache: boolean;
@@ -48,7 +51,8 @@ export async function compileMicroPython(
   { useCache }: CompileOptions,
 ): Promise<FinishedBuild> {
   const { environment, projectDirectory, signal } = context;
-  const checkout = await openCheckout(resolve(projectDirectory, plan.source.directory));
+  const root = cacheDirectory(environment);
+  const checkout = await openCheckout(resolve(projectDirectory, plan.source.directory), root);
   requireSameSources(plan.source.fingerprint, checkout.fingerprint, plan.source.directory);
   const toolchain = await openToolchain(plan.source, {
     environment,
@@ -58,7 +62,6 @@ export async function compileMicroPython(
     },
   });
   context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
-  const root = cacheDirectory(environment);
   const cache = buildCache(root);
   const key = await keyOf(plan, toolchain);
   if (useCache && key !== undefined) {
@@ -89,7 +92,7 @@ async function build(request: Build): Promise<FinishedBuild> {
   );
   try {
     const tree = join(work.path, 'micropython');
-    await copyWorkTree(checkout.directory, tree, {
+    await copyWorkTree(checkout, tree, {
       withHostTools: toolchain.kind === 'local',
       throwIfInterrupted: () => {
         context.throwIfInterrupted();
@@ -102,11 +105,12 @@ async function build(request: Build): Promise<FinishedBuild> {
       boardManifest: inTree(plan.source.boardManifest, checkout.directory, tree),
     });
     const directory = join(work.path, 'build');
+    const logFile = join(root, 'logs', `${plan.stem}-${basename(work.path)}.log`);
     await runIdf(context, {
       toolchain,
       build: directory,
       tree: { copy: tree, original: checkout.directory },
-      logFile: join(root, 'logs', `${plan.stem}.log`),
+      logFile,
       request: {
         program: 'idf.py',
         args: ['-B', directory, ...inputs.definitions.flatMap((each) => ['-D', each]), 'build'],
@@ -116,32 +120,38 @@ async function build(request: Build): Promise<FinishedBuild> {
         writes: [work.path],
       },
     });
-    await checkOutcome(directory, inputs, plan.chip);
-    // Without a key of its own a build is kept under one that nothing asks for again: the release still reads it.
-    const kept = await cache.keep(
-      key ?? cacheKey({ once: work.path, at: Date.now() }),
-      directory,
-      RESULTS,
-    );
-    return { directory: kept, fromCache: false };
+    await checkOutcome({ directory, inputs, chip: plan.chip, logFile });
+    await clearOld(dirname(logFile), /\.log$/, LOGS_MS);
+    return { directory: await cache.keep(key, directory, RESULTS), fromCache: false };
   } finally {
     await work.remove();
   }
 }
 
-async function checkOutcome(directory: string, inputs: BuildInputs, chip: string): Promise<void> {
+type Outcome = {
+  readonly directory: string;
+  readonly inputs: BuildInputs;
+  readonly chip: string;
+  readonly logFile: string;
+};
+
+async function checkOutcome({ directory, inputs, chip, logFile }: Outcome): Promise<void> {
   for (const file of RESULTS) {
     await hashInput(join(directory, file), 'a file of the finished build').catch(
       (error: unknown) => {
         throw new CompileError('BUILD_INCOMPLETE', `idf.py ended well, but made no ${file}`, {
-          where: { file: join(directory, file) },
+          where: { file: logFile },
+          hint: `The full log is ${logFile}`,
           cause: error,
         });
       },
     );
   }
-  const sdkconfig = await readInput(join(directory, 'sdkconfig'), 'an sdkconfig', 4 * 1024 * 1024);
+  const path = join(directory, 'sdkconfig');
+  const sdkconfig = await readInput(path, 'an sdkconfig', 4 * 1024 * 1024);
   requireOptions(sdkconfig.toString(), inputs.sdkconfig, chip);
+  // A release carries it: where it was built is nobody's business, and the same plan gives the same bytes.
+  await writeFile(path, inputs.withoutPlaces(sdkconfig.toString()));
 }
 
 /** Directories outside of the work directory that the build reads. */
@@ -170,8 +180,9 @@ async function buildEnvironment(
     SOURCE_DATE_EPOCH: String(Date.parse(source.builtAt) / 1000),
     MICROPY_GIT_TAG: source.described,
     MICROPY_GIT_HASH: source.commit?.slice(0, 10) ?? '<no hash>',
-    // The tree has no git of its own, in which this would look for changes.
+    // The tree has no git of its own, in which this would look for changes; nor is one above it any business of the build.
     MICROPY_MAINTAINER_BUILD: '0',
+    GIT_CEILING_DIRECTORIES: dirname(work),
     ...(hasCcache
       ? { IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: work, CCACHE_NOHASHDIR: 'true' }
       : {}),

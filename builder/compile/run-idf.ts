@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { CompileError, LayoutError, ToolchainError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
+import { makeCacheDirectory } from '../files/cache-directory.ts';
 import type { Context } from '../pipeline/context.ts';
 import { streamTool, type StreamResult } from '../process/run-tool.ts';
 import type { InvocationRequest, Toolchain } from '../toolchain/toolchain.ts';
@@ -21,8 +21,12 @@ export type IdfRun = {
   readonly logFile: string;
 };
 
-/** The error is among the first ones, but a build that writes without end must not fill our memory. */
-const KEPT_LINES = 50_000;
+/** A build that writes without end must not fill our memory: of so many lines the first and the last are kept. */
+const KEPT_LINES = 20_000;
+
+/** Colours and the like (ECMA-48): ESP-IDF asks compilers for them wherever their output goes. */
+// eslint-disable-next-line no-control-regex -- control characters are what it is about
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 
 /**
  * Runs idf.py and reports its progress. Throws CompileError with the first real error when it fails, LayoutError when the
@@ -31,9 +35,12 @@ const KEPT_LINES = 50_000;
 export async function runIdf(context: Context, run: IdfRun): Promise<void> {
   const { toolchain, request, logFile } = run;
   const { program, args, environment } = toolchain.invocation(request);
-  await mkdir(dirname(logFile), { recursive: true });
+  await makeCacheDirectory(dirname(logFile));
   const log = createWriteStream(logFile, { flags: 'w' });
+  // A log that cannot be written (a full disk) ends no build: the compiler will say so itself.
+  log.on('error', () => undefined);
   const lines: string[] = [];
+  const last: string[] = [];
   const progress = new NinjaProgress();
   log.write(`${[program, ...args].join(' ')}\n`);
   let result: StreamResult;
@@ -42,21 +49,23 @@ export async function runIdf(context: Context, run: IdfRun): Promise<void> {
       directory: request.directory,
       environment,
       signal: context.signal,
-      onLine: (line) => {
+      onLine: (raw) => {
+        const line = raw.replaceAll(ESCAPES, '');
         log.write(`${line}\n`);
         if (lines.length < KEPT_LINES) lines.push(line);
+        else if (last.push(line) >= 2 * KEPT_LINES) last.splice(0, KEPT_LINES);
         const now = progress.read(line);
         if (now !== undefined) context.progress(now);
       },
     });
-    if (context.signal.aborted) await toolchain.stop();
+    if (context.signal.aborted || result.kind === 'killed') await toolchain.stop();
   } finally {
     log.end();
     await finished(log).catch(() => undefined);
   }
   context.throwIfInterrupted();
   if (result.kind === 'exited' && result.code === 0) return;
-  throw failure(run, result, lines);
+  throw failure(run, result, [...lines, ...last]);
 }
 
 function failure(run: IdfRun, result: StreamResult, lines: readonly string[]): Error {
@@ -67,7 +76,7 @@ function failure(run: IdfRun, result: StreamResult, lines: readonly string[]): E
       'TOOL_MISSING',
       `${request.program} of ${toolchain.title} cannot be started`,
       {
-        hint: "Run ESP-IDF's install.sh and export.sh.",
+        hint: "Run ESP-IDF's install.sh and export.sh; `ota-build doctor` shows what is there.",
       },
     );
   }

@@ -82,7 +82,7 @@ export async function readBoard(request: BoardRequest, runCmake: RunCmake): Prom
     if (!ok) {
       throw new ProfileError(
         'MICROPYTHON_INVALID',
-        `the CMake files of board ${board} cannot be evaluated: ${firstLine(stderr)}`,
+        `the CMake files of board ${board} cannot be evaluated: ${complaint(stderr)}`,
         { where: { file: directory } },
       );
     }
@@ -156,13 +156,10 @@ async function listVariants(directory: string): Promise<readonly string[]> {
   return [...names].sort();
 }
 
-function firstLine(text: string): string {
-  return (
-    text
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? 'cmake gave no reason'
-  );
+/** What cmake says is wrong, in one line: its message without the way that led there. */
+function complaint(stderr: string): string {
+  const [said = ''] = stderr.split(/^Call Stack/m);
+  return said.replace(/\s+/g, ' ').trim().slice(0, 500) || 'cmake gave no reason';
 }
 
 function isFile(path: string): Promise<boolean> {

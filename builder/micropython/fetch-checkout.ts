@@ -1,8 +1,9 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { FetchError, ToolchainError } from '../errors/families.ts';
-import { runTool } from '../process/run-tool.ts';
+import { clearOld, makeCacheDirectory } from '../files/cache-directory.ts';
+import { readGit, runGit } from '../process/git.ts';
 import { readSubmodules } from './submodules.ts';
 
 /** Where MicroPython's sources are published. */
@@ -51,7 +52,8 @@ async function cloneInto(
 ): Promise<void> {
   host.note(`fetching MicroPython ${version} from ${withoutCredentials(repository)}`);
   const aside = `${target}.${randomBytes(6).toString('hex')}.partial`;
-  await mkdir(dirname(target), { recursive: true });
+  await makeCacheDirectory(dirname(target));
+  await clearOld(dirname(target), /\.partial$/);
   try {
     await git(
       ['clone', '--quiet', '--depth', '1', '--branch', version, '--', repository, aside],
@@ -72,7 +74,7 @@ async function cloneInto(
       if (!(await isDirectory(target))) throw error;
     });
   } finally {
-    await rm(aside, { recursive: true, force: true });
+    await rm(aside, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -81,7 +83,7 @@ async function git(
   directory: string,
   what: { readonly repository: string; readonly version: string } & FetchHost,
 ): Promise<void> {
-  const { ok, stderr } = await runTool('git', args, {
+  const { ok, stderr } = await runGit(args, {
     directory,
     timeoutMs: TIMEOUT_MS,
     signal: what.signal,
@@ -92,7 +94,11 @@ async function git(
   if (ok) return;
   const reason = withoutCredentials(stderr.trim().split('\n').at(-1) ?? '');
   if (reason === '') {
-    const { ok: hasGit } = await runTool('git', ['--version'], { directory, timeoutMs: 10_000 });
+    const { ok: hasGit } = await runGit(['--version'], {
+      directory,
+      timeoutMs: 10_000,
+      environment: what.environment,
+    });
     if (!hasGit)
       throw new ToolchainError(
         'TOOL_MISSING',
@@ -115,7 +121,7 @@ async function requireCommit(
   { version, commit }: PinnedSource,
 ): Promise<void> {
   if (commit === undefined) return;
-  const { stdout } = await runTool('git', ['rev-parse', 'HEAD'], { directory, timeoutMs: 10_000 });
+  const { stdout } = await readGit(['rev-parse', 'HEAD'], { directory, timeoutMs: 10_000 });
   if (stdout.trim() === commit) return;
   throw new FetchError(
     'SOURCE_MISMATCH',

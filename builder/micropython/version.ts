@@ -19,7 +19,20 @@ const HEADER_LIMIT = 1024 * 1024;
  */
 export async function readMicroPythonVersion(directory: string): Promise<MicroPythonVersion> {
   const path = join(directory, HEADER);
-  const text = (await readInput(path, "MicroPython's version header", HEADER_LIMIT)).toString();
+  const text = await readInput(path, "MicroPython's version header", HEADER_LIMIT).then(
+    (bytes) => bytes.toString(),
+    (error: unknown) => {
+      throw new ProfileError(
+        'MICROPYTHON_INVALID',
+        `${directory} is no MicroPython source tree: it has no ${HEADER}`,
+        {
+          where: { file: path },
+          hint: 'Name the top directory of a MicroPython checkout, the one with py/ and ports/ in it.',
+          cause: error,
+        },
+      );
+    },
+  );
   const field = (name: string): number => {
     const match = new RegExp(`^#define MICROPY_VERSION_${name} \\(?(\\d{1,4})\\)?\\s*$`, 'm').exec(
       text,
@@ -42,4 +55,13 @@ export async function readMicroPythonVersion(directory: string): Promise<MicroPy
 /** As MicroPython writes it: `v1.28.0`, `v1.29.0-preview`. */
 export function micropythonTag({ major, minor, micro, preview }: MicroPythonVersion): string {
   return `v${major}.${minor}.${micro}${preview ? '-preview' : ''}`;
+}
+
+/** Reads a release's tag, `v1.28.0` or `v1.22`. Throws ProfileError for any other text. */
+export function parseMicroPythonTag(tag: string): MicroPythonVersion {
+  const match = /^v(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?$/.exec(tag);
+  if (match === null)
+    throw new ProfileError('MICROPYTHON_INVALID', `${tag} is no release of MicroPython`);
+  const [, major, minor, micro = '0'] = match;
+  return { major: Number(major), minor: Number(minor), micro: Number(micro), preview: false };
 }

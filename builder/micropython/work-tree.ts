@@ -1,6 +1,16 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readlink, stat, symlink, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readlink,
+  realpath,
+  stat,
+  symlink,
+  utimes,
+} from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import type { Checkout } from './checkout.ts';
 import { listSources } from './sources.ts';
 
 export type WorkTreeOptions = {
@@ -18,21 +28,37 @@ const HOST_TOOL = /^mpy-cross\/build(\/|$)/;
  * takes along what is up to date; a file system that can share blocks does.
  */
 export async function copyWorkTree(
-  directory: string,
+  { directory, submodules, leaveOut }: Checkout,
   target: string,
   { withHostTools, throwIfInterrupted }: WorkTreeOptions,
 ): Promise<void> {
   await mkdir(target, { recursive: true });
-  for (const { path, kind } of await listSources(directory)) {
+  const top = await realpath(directory);
+  for (const { path, kind } of await listSources(directory, submodules, leaveOut)) {
     throwIfInterrupted();
     if (!withHostTools && HOST_TOOL.test(path)) continue;
     const [from, to] = [join(directory, path), join(target, path)];
     if (kind === 'directory') await mkdir(to);
-    else if (kind === 'link') await symlink(await readlink(from), to);
-    else {
-      await copyFile(from, to, constants.COPYFILE_FICLONE);
-      const { atime, mtime } = await stat(from);
-      await utimes(to, atime, mtime);
-    }
+    else if (kind === 'link') await symlink(await targetOf(from, top), to);
+    else await copySource(from, to);
   }
+}
+
+async function copySource(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const { atimeMs, mtimeMs, mode } = await stat(from);
+  // A checkout may be read-only; the copy is for writing.
+  if ((mode & 0o200) === 0) await chmod(to, mode | 0o200);
+  // In seconds: a Date would round to milliseconds, and make compares more than those.
+  await utimes(to, atimeMs / 1000, mtimeMs / 1000);
+}
+
+/** A relative link that leads out of the tree leads elsewhere from the copy: there it is an absolute one. */
+async function targetOf(link: string, top: string): Promise<string> {
+  const text = await readlink(link);
+  const place = await realpath(link).catch(() => undefined);
+  if (place === undefined) return text;
+  const inside = relative(top, place);
+  const isInside = !inside.startsWith('..') && !isAbsolute(inside);
+  return isInside && !isAbsolute(text) ? text : place;
 }

@@ -44,7 +44,7 @@ export async function findSources(
   // Before anything is fetched: without a toolchain it would be for nothing.
   await requireToolchain(request.toolchain, environment);
   const directory = await sourceDirectory(request, micropython);
-  const checkout = await openCheckout(directory);
+  const checkout = await openCheckout(directory, cacheDirectory(environment));
   const toolchain = await chooseToolchain({
     choice: request.toolchain,
     micropython: checkout.version,
@@ -77,9 +77,19 @@ async function sourceDirectory(
   const { environment, signal, note } = request.host;
   const isDefault = version === MICROPYTHON_DEFAULT.version && repository === undefined;
   return fetchCheckout(
-    { version, repository, commit: commit ?? (isDefault ? MICROPYTHON_DEFAULT.commit : undefined) },
+    {
+      version,
+      repository: locate(repository, request.projectDirectory),
+      commit: commit ?? (isDefault ? MICROPYTHON_DEFAULT.commit : undefined),
+    },
     { cacheDirectory: cacheDirectory(environment), environment, signal, note },
   );
+}
+
+/** A path is one in the project; a URL, and a name of another machine (`git@host:path`), is what it is. */
+function locate(repository: string | undefined, projectDirectory: string): string | undefined {
+  if (repository === undefined || /^[\w+.-]+:\/\/|^[^/]+:/.test(repository)) return repository;
+  return resolve(projectDirectory, repository);
 }
 
 /** The cmake of this machine where there is one: a board's files are plain CMake, and starting a container takes longer. */
@@ -112,6 +122,7 @@ async function cmakeOf(
       environment: inside,
       signal,
     });
+    if (signal.aborted) throw signal.reason;
     if (result.ok || result.stderr !== '') return result;
     throw new ToolchainError('TOOL_MISSING', 'cmake was not found; ESP-IDF builds with it', {
       hint: "Install cmake, or run ESP-IDF's install.sh and export.sh, which bring one.",

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { flashSizeByName } from '../chip/flash-settings.ts';
 import { LayoutError, ProfileError } from '../errors/families.ts';
@@ -95,12 +96,15 @@ function layoutFor(flashSize: string, board: string): string {
 }
 
 async function unknownBoard(
-  { micropython }: PlanRequest,
+  { micropython, projectDirectory }: PlanRequest,
   board: string,
   profiles: readonly string[],
   error: ProfileError,
 ): Promise<ProfileError> {
-  const directory = micropython ?? error.where?.file?.replace(/[/\\]ports[/\\].*$/, '') ?? '';
+  const directory =
+    micropython === undefined
+      ? (error.where?.file?.replace(/[/\\]ports[/\\].*$/, '') ?? '')
+      : resolve(projectDirectory, micropython);
   const boards = await listBoards(directory);
   const near = nearestNames(board, [...new Set([...profiles, ...boards])]);
   return new ProfileError(

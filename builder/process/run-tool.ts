@@ -11,6 +11,8 @@ export type ToolOptions = {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Most bytes of output that are kept of each stream; a program that writes more has failed. */
   readonly outputLimit?: number;
+  /** `latin1` keeps every byte apart. */
+  readonly encoding?: 'utf8' | 'latin1';
 };
 
 const OUTPUT_LIMIT = 1024 * 1024;
@@ -32,6 +34,7 @@ export async function runTool(
     reject: false,
     stdin: 'ignore',
     maxBuffer: options.outputLimit ?? OUTPUT_LIMIT,
+    encoding: options.encoding ?? 'utf8',
   });
   return { ok: !result.failed, stdout: result.stdout, stderr: result.stderr };
 }
@@ -52,6 +55,9 @@ export type StreamResult =
 
 /** How long a program may take to end itself once it was asked to. */
 const GRACE_MS = 5_000;
+
+/** How long output is still waited for when the program has ended, but something that it started holds its streams. */
+const DRAIN_MS = 2_000;
 
 /** Longer lines are cut: a program that writes no line end must not fill our memory. */
 const LONGEST_LINE = 16 * 1024;
@@ -90,10 +96,18 @@ export async function streamTool(
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   const lines = lineSplitter(onLine);
-  child.all.setEncoding('utf8').on('data', lines.push);
+  const output = child.all.setEncoding('utf8').on('data', lines.push);
+  let drain: NodeJS.Timeout | undefined;
+  child.once('exit', () => {
+    drain = setTimeout(() => {
+      endGroup('SIGKILL');
+      output.destroy();
+    }, DRAIN_MS);
+  });
   const result = await child;
   lines.end();
   clearTimeout(timer);
+  clearTimeout(drain);
   signal.removeEventListener('abort', stop);
   // What the program started may outlive it.
   endGroup('SIGKILL');

@@ -4,6 +4,7 @@ import { micropythonTag, type MicroPythonVersion } from '../micropython/version.
 import { containerToolchain, findContainerEngine, isPinned } from './container.ts';
 import { recommendedIdf, requireSupportedIdf } from './idf-support.ts';
 import { findLocalIdf, localToolchain } from './local.ts';
+import { normalIdfTag } from './idf-version.ts';
 import type { Environment, Toolchain } from './toolchain.ts';
 
 /** `auto`: ESP-IDF of this machine, else a container. */
@@ -78,7 +79,7 @@ async function findToolchain(request: ToolchainRequest): Promise<Toolchain> {
 }
 
 function defaultImage({ idfVersion, micropython }: ToolchainRequest): string {
-  const tag = idfVersion ?? recommendedIdf(micropython);
+  const tag = idfVersion === undefined ? recommendedIdf(micropython) : normalIdfTag(idfVersion);
   if (tag !== undefined) return `espressif/idf:${tag}`;
   throw new ToolchainError(
     'IDF_VERSION',

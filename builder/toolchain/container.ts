@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { FetchError, ToolchainError } from '../errors/families.ts';
 import { findProgram } from '../files/find-program.ts';
-import { runTool } from '../process/run-tool.ts';
+import { runTool, type ToolResult } from '../process/run-tool.ts';
 import { idfTag, parseVersionCmake, type IdfVersion } from './idf-version.ts';
 import type { Environment, Invocation, InvocationRequest, Toolchain } from './toolchain.ts';
 
@@ -45,7 +45,7 @@ export function isPinned(image: string): boolean {
 export async function containerToolchain(request: ContainerRequest): Promise<Toolchain> {
   const { engine, image } = request;
   const digest = (await digestOf(request)) ?? (await pull(request));
-  const pinned = `${image.replace(DIGEST, '').replace(/:[\w.-]+$/, '')}@${digest}`;
+  const pinned = `${withoutTag(image)}@${digest}`;
   const idf = await readVersion(request, pinned);
   const name = `ota-build-${randomBytes(8).toString('hex')}`;
   return {
@@ -73,8 +73,8 @@ function runInContainer(
   asked: InvocationRequest,
 ): Invocation {
   const mounts = [
-    ...asked.reads.map((path) => `type=bind,source=${path},target=${path},readonly`),
-    ...asked.writes.map((path) => `type=bind,source=${path},target=${path}`),
+    ...asked.reads.map((path) => `${bind(path)},readonly`),
+    ...asked.writes.map(bind),
   ];
   const args = [
     'run',
@@ -86,14 +86,30 @@ function runInContainer(
     ...mounts.flatMap((mount) => ['--mount', mount]),
     '--workdir',
     asked.directory,
-    '--env',
-    'HOME=/tmp',
-    ...Object.entries(asked.environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    ...Object.entries({ ...INSIDE, ...asked.environment }).flatMap(([key, value]) => [
+      '--env',
+      `${key}=${value}`,
+    ]),
     image,
     asked.program,
     ...asked.args,
   ];
   return { program: engine.program, args, environment };
+}
+
+/** We are nobody in there: without a home, and not the owner of ESP-IDF, which git would refuse to say anything about. */
+const INSIDE: Readonly<Record<string, string>> = {
+  HOME: '/tmp',
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'safe.directory',
+  GIT_CONFIG_VALUE_0: '*',
+};
+
+/** A mount's value is a line of CSV: a path with a comma in it has to be quoted. */
+function bind(path: string): string {
+  const field = (text: string): string =>
+    /[,"]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return `type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;
 }
 
 /** Files that the build writes belong to whoever called us, not to root. */
@@ -113,7 +129,8 @@ async function digestOf(request: ContainerRequest): Promise<string | undefined> 
     image,
   ]);
   if (!ok) {
-    if (/daemon|connect|permission denied/i.test(stderr)) {
+    const isUnknown = /no such image|image not known/i.test(stderr);
+    if (!isUnknown && /daemon|connect|permission denied/i.test(stderr)) {
       throw new ToolchainError(
         'TOOL_FAILED',
         `${engine.name} is installed but does not answer: ${lastLine(stderr)}`,
@@ -124,14 +141,21 @@ async function digestOf(request: ContainerRequest): Promise<string | undefined> 
   }
   const wanted = DIGEST.exec(image)?.[1];
   if (wanted !== undefined) return wanted;
-  return DIGEST.exec(stdout.trim().split('\n')[0] ?? '')?.[1];
+  const repository = withoutTag(image);
+  const digests = stdout.trim().split('\n');
+  const own = digests.find((each) => `/${each.replace(DIGEST, '')}`.endsWith(`/${repository}`));
+  return DIGEST.exec(own ?? '')?.[1];
+}
+
+/** `espressif/idf` of `espressif/idf:v5.5.1` and of `espressif/idf@sha256:…`. */
+function withoutTag(image: string): string {
+  return image.replace(DIGEST, '').replace(/:[\w.-]+$/, '');
 }
 
 async function pull(request: ContainerRequest): Promise<string> {
-  const { engine, image, note, signal } = request;
+  const { engine, image, note } = request;
   note(`pulling ${image} with ${engine.name}; this can take a while`);
   const { ok, stderr } = await engineRun(request, ['pull', '--quiet', image], PULL_MS);
-  if (signal.aborted) throw signal.reason;
   const digest = ok ? await digestOf(request) : undefined;
   if (digest !== undefined) return digest;
   throw new FetchError(
@@ -162,12 +186,15 @@ async function readVersion(request: ContainerRequest, image: string): Promise<Id
   );
 }
 
-function engineRun(
+async function engineRun(
   { engine, environment, signal }: ContainerRequest,
   args: readonly string[],
   timeoutMs = QUICK_MS,
-): ReturnType<typeof runTool> {
-  return runTool(engine.program, args, { directory: '/', timeoutMs, environment, signal });
+): Promise<ToolResult> {
+  const options = { directory: '/', timeoutMs, environment, signal };
+  const result = await runTool(engine.program, args, options);
+  if (signal.aborted) throw signal.reason;
+  return result;
 }
 
 function lastLine(text: string): string {

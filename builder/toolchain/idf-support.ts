@@ -1,6 +1,6 @@
 import { ToolchainError } from '../errors/families.ts';
 import { micropythonTag, type MicroPythonVersion } from '../micropython/version.ts';
-import { idfTag, type IdfVersion } from './idf-version.ts';
+import { idfTag, normalIdfTag, type IdfVersion } from './idf-version.ts';
 
 /** ESP-IDF releases that a MicroPython release was made for. */
 type Support = { readonly recommended: string; readonly also: readonly string[] };
@@ -45,7 +45,7 @@ export function requireSupportedIdf(
 ): void {
   const found = idfTag(idf);
   if (pinned !== undefined) {
-    if (found === pinned) return;
+    if (found === normalIdfTag(pinned)) return;
     throw new ToolchainError(
       'IDF_VERSION',
       `${where} is ESP-IDF ${found}, but the profile asks for ${pinned} (espIdf.version)`,

@@ -14,6 +14,12 @@ export function parseIdfTag(text: string): IdfVersion | undefined {
   return { major: Number(major), minor: Number(minor), patch: Number(patch) };
 }
 
+/** As Espressif would tag it: `v5.2.0` is `v5.2`. Text that is no version stays as it is. */
+export function normalIdfTag(text: string): string {
+  const version = parseIdfTag(text);
+  return version === undefined ? text : idfTag(version);
+}
+
 /**
  * Reads tools/cmake/version.cmake, which is what `idf.py --version` goes by when there is no git (ESP-IDF
  * tools/cmake/version.cmake: IDF_VERSION_MAJOR, _MINOR, _PATCH). Undefined for any other text.

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { realpath } from 'node:fs/promises';
 import { ToolchainError } from '../errors/families.ts';
 import { findProgram } from '../files/find-program.ts';
 import { readInput } from '../files/read-input.ts';
+import { readGit, withoutGitPlaces } from '../process/git.ts';
 import { runTool } from '../process/run-tool.ts';
 import { idfTag, parseIdfTag, parseVersionCmake, type IdfVersion } from './idf-version.ts';
 import type { Environment, Toolchain } from './toolchain.ts';
@@ -27,14 +28,17 @@ const COMPILERS = ['xtensa-esp32-elf-gcc', 'xtensa-esp-elf-gcc', 'riscv32-esp-el
  */
 export async function findLocalIdf(environment: Environment): Promise<LocalIdf | undefined> {
   const onPath = await findProgram('idf.py', environment);
-  const path = environment['IDF_PATH'] ?? (await idfPathOf(onPath));
-  if (path === undefined || path === '') {
+  const ofPath = await idfPathOf(onPath);
+  const named = environment['IDF_PATH'] ?? '';
+  const path = named === '' ? ofPath : resolve(named);
+  if (path === undefined) {
     if (onPath === undefined) return undefined;
     throw new ToolchainError('IDF_MISSING', 'idf.py is on PATH, but IDF_PATH is not set', {
       hint: "Run ESP-IDF's export.sh in this shell: . $HOME/esp/esp-idf/export.sh",
     });
   }
   if (onPath !== undefined) {
+    await requireSame(path, ofPath);
     const active = { ...environment, IDF_PATH: path };
     return {
       path,
@@ -46,6 +50,18 @@ export async function findLocalIdf(environment: Environment): Promise<LocalIdf |
   const exported = await exportedEnvironment(path, environment);
   const idfPy = join(path, 'tools', 'idf.py');
   return { path, idfPy, environment: exported, version: await readVersion(path, idfPy, exported) };
+}
+
+/** Two ESP-IDFs at once, one by IDF_PATH and one by PATH, build with the compilers of the one and the sources of the other. */
+async function requireSame(named: string, ofPath: string | undefined): Promise<void> {
+  if (ofPath === undefined) return;
+  const path = await realpath(named).catch(() => named);
+  if (path === ofPath) return;
+  throw new ToolchainError(
+    'IDF_MISSING',
+    `IDF_PATH is ${named}, but idf.py on PATH is the one of ${ofPath}`,
+    { hint: `Run the export.sh of the one that you want: . ${join(named, 'export.sh')}` },
+  );
 }
 
 /** ESP-IDF's idf.py lies in its tools/. */
@@ -109,12 +125,27 @@ async function exportedEnvironment(path: string, environment: Environment): Prom
   const exported: Record<string, string | undefined> = { ...withPath };
   for (const [, name = '', value = ''] of stdout.matchAll(/^([A-Z_][A-Z0-9_]*)=(.*)$/gm)) {
     exported[name] =
-      name === 'PATH' ? value.replace(/[$%]PATH%?/, environment['PATH'] ?? '') : value;
+      name === 'PATH' ? value.replace(/[$%]PATH%?/, () => environment['PATH'] ?? '') : value;
   }
   const python = exported['IDF_PYTHON_ENV_PATH'];
   if (python !== undefined)
-    exported['PATH'] = `${join(python, 'bin')}:${join(path, 'tools')}:${exported['PATH'] ?? ''}`;
+    exported['PATH'] = [join(python, 'bin'), join(path, 'tools'), exported['PATH'] ?? ''].join(
+      delimiter,
+    );
   return exported;
+}
+
+/**
+ * What a shell may have set for other builds, and what would get into this one: flags of make and CMake, a target, a
+ * form of ninja's progress that we could not read.
+ */
+const BUILD_SETTINGS =
+  /^((C|CXX|CPP|LD|ASM)FLAGS|EXTRA_(C|CXX|CPP|LD)FLAGS|MAKEFLAGS|MFLAGS|MAKELEVEL|MAKEOVERRIDES|NINJA_STATUS|CLICOLOR_FORCE|CMAKE_(GENERATOR|TOOLCHAIN_FILE|BUILD_TYPE|EXPORT_COMPILE_COMMANDS|[A-Z]+_COMPILER_LAUNCHER)|IDF_TARGET|IDF_TOOLCHAIN|SDKCONFIG|SDKCONFIG_DEFAULTS|EXTRA_COMPONENT_DIRS|USER_C_MODULES|MICROPY_\w+|BOARD|BOARD_DIR|BOARD_VARIANT|FROZEN_MANIFEST|BUILD)$/;
+
+function withoutBuildSettings(environment: Environment): Environment {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !BUILD_SETTINGS.test(name)),
+  );
 }
 
 /** A local ESP-IDF as a toolchain. */
@@ -128,7 +159,7 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
     invocation: ({ program, args, environment }) => ({
       program: program === 'idf.py' ? idf.idfPy : program,
       args,
-      environment: { ...idf.environment, ...environment },
+      environment: { ...withoutGitPlaces(withoutBuildSettings(idf.environment)), ...environment },
     }),
     stop: () => Promise.resolve(),
   };
@@ -137,12 +168,11 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
 /** Version, commit, local changes and the compilers on PATH. */
 async function identify({ path, version, environment }: LocalIdf): Promise<string> {
   const options = { directory: path, timeoutMs: TIMEOUT_MS, environment };
-  const git = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   const [commit, diff, ...compilers] = await Promise.all([
-    runTool('git', [...git, 'rev-parse', 'HEAD'], options),
-    runTool('git', [...git, 'diff', 'HEAD', '--no-ext-diff', '--ignore-submodules=all'], {
+    readGit(['rev-parse', 'HEAD'], options),
+    readGit(['diff', 'HEAD', '--binary', '--no-ext-diff', '--ignore-submodules=all'], {
       ...options,
-      outputLimit: 64 * 1024 * 1024,
+      ...{ outputLimit: 64 * 1024 * 1024, encoding: 'latin1' },
     }),
     ...COMPILERS.map((name) => runTool(name, ['--version'], options)),
   ]);

@@ -8,8 +8,9 @@ export default function setup(): void {
   execFileSync(
     'npx',
     [
-      ...['rolldown', 'tests/support/fake-idf/idf.ts', '--platform', 'node', '--log-level', 'warn'],
-      ...['--file', 'node_modules/.cache/fake-idf/idf.mjs'],
+      ...['rolldown', 'tests/support/fake-idf/idf.ts', 'tests/support/fake-idf/engine.ts'],
+      ...['--platform', 'node', '--log-level', 'warn'],
+      ...['--dir', 'node_modules/.cache/fake-idf', '--entry-file-names', '[name].mjs'],
     ],
     { cwd, stdio: 'inherit' },
   );

@@ -1,9 +1,44 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { environmentOf, type Workspace } from './cli.ts';
+import { createWorkspace, environmentOf, type Workspace } from './cli.ts';
+import { isMissing } from './oracle.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-const BUNDLE = join(REPOSITORY, 'node_modules', '.cache', 'fake-idf', 'idf.mjs');
+const BUNDLES = join(REPOSITORY, 'node_modules', '.cache', 'fake-idf');
+const BUNDLE = join(BUNDLES, 'idf.mjs');
+
+/** What to put in the name of a suite that is skipped without it. */
+export const NEEDS_CMAKE = 'needs cmake 3.16';
+
+/** True when builds from source cannot be tested; throws where no test may be skipped. */
+export function cmakeMissing(): boolean {
+  return isMissing(runsCmake() ? 'found' : undefined, NEEDS_CMAKE);
+}
+
+function runsCmake(): boolean {
+  try {
+    execFileSync('cmake', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A project with a MicroPython tree and an ESP-IDF beside it, and the environment that finds the latter. */
+export type SourceProject = {
+  readonly workspace: Workspace;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Top of the MicroPython tree. */
+  readonly sources: string;
+};
+
+/** Makes what a build from source needs. */
+export async function makeSourceProject(): Promise<SourceProject> {
+  const workspace = await createWorkspace();
+  const environment = await makeIdf(workspace);
+  return { workspace, environment, sources: await makeMicroPython(workspace) };
+}
 
 /** A MicroPython source tree as far as the build looks at it, with boards for two chips and a variant. */
 export async function makeMicroPython(
@@ -60,6 +95,49 @@ export async function makeIdf(
     OTA_BUILD_CACHE: workspace.path('cache'),
     FAKE_IDF_RECORD: workspace.path('calls.jsonl'),
   };
+}
+
+/**
+ * A directory for PATH with a fake docker or podman in it and, of the programs of this machine, only those that a build on a
+ * machine without ESP-IDF needs.
+ */
+export async function makeEngine(
+  workspace: Workspace,
+  name: 'docker' | 'podman',
+): Promise<Readonly<Record<string, string>>> {
+  const bin = await makeBin(workspace, ['git', 'cmake']);
+  const state = workspace.path('engine');
+  await mkdir(state);
+  await writeScript(
+    join(bin, name),
+    `exec "${process.execPath}" "${join(BUNDLES, 'engine.mjs')}" "$@"`,
+  );
+  return {
+    PATH: bin,
+    IDF_PATH: '',
+    FAKE_ENGINE_STATE: state,
+    OTA_BUILD_CACHE: workspace.path('cache'),
+    FAKE_IDF_RECORD: workspace.path('calls.jsonl'),
+  };
+}
+
+/** Every call of a fake engine so far, by its arguments. */
+export async function engineCalls(workspace: Workspace): Promise<readonly (readonly string[])[]> {
+  const text = (await workspace.read('engine', 'calls.jsonl')).toString().trim();
+  return text.split('\n').map((line) => JSON.parse(line) as string[]);
+}
+
+/** A directory for PATH that has these programs of this machine and no others. */
+export async function makeBin(workspace: Workspace, programs: readonly string[]): Promise<string> {
+  const bin = workspace.path('bin');
+  for (const name of programs) {
+    // What a version manager puts on PATH is a script that needs programs of its own.
+    const ask =
+      name === 'python3' ? 'python3 -c "import sys; print(sys.executable)"' : `command -v ${name}`;
+    const path = execFileSync('sh', ['-c', ask], { encoding: 'utf8' }).trim();
+    await writeScript(join(bin, name), `exec "${path}" "$@"`);
+  }
+  return bin;
 }
 
 /** A shell script that can be run. */

@@ -31,6 +31,6 @@ export function expectSentence(result: CliResult, { code, says }: Refusal): void
   expect({ code: result.code, stderr: result.stderr }).toEqual({ code, stderr: result.stderr });
   const sentences = result.stderr.split('\n').filter((line) => line.startsWith('error: '));
   expect(sentences, result.stderr).toHaveLength(1);
-  expect(result.stderr.slice(result.stderr.indexOf('error: '))).toMatch(says);
+  expect(result.stderr.slice(result.stderr.search(/^error: /m))).toMatch(says);
   expect(result.stderr).not.toMatch(/internal error|^ {4}at /m);
 }

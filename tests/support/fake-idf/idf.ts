@@ -81,7 +81,10 @@ async function build(): Promise<void> {
 function record(port: string, out: string): void {
   const file = process.env['FAKE_IDF_RECORD'];
   if (file === undefined) return;
-  const names = ['SOURCE_DATE_EPOCH', 'MICROPY_GIT_TAG', 'MICROPY_GIT_HASH', 'IDF_PATH'];
+  const names = [
+    ...['SOURCE_DATE_EPOCH', 'MICROPY_GIT_TAG', 'MICROPY_GIT_HASH', 'IDF_PATH', 'FROM_EXPORT'],
+    ...['CFLAGS', 'IDF_TARGET', 'NINJA_STATUS', 'GIT_DIR', 'MAKEFLAGS'],
+  ];
   const environment = Object.fromEntries(names.map((name) => [name, process.env[name]]));
   const call = {
     argv,
@@ -97,10 +100,10 @@ function record(port: string, out: string): void {
 async function steps(): Promise<void> {
   say('Executing action: all (aliases: build)');
   for (let n = 1; n <= 20; n++) {
+    if (n === 10) await goWrong();
     say(`[${n}/20] Building C object esp-idf/main/CMakeFiles/__idf_main.dir/py/part${n}.c.obj`);
     if (n === 5)
       say('[1/3] Building C object CMakeFiles/bootloader.elf.dir/project_elf_src_esp32.c.obj');
-    if (n === 10) await goWrong();
   }
 }
 
@@ -111,7 +114,8 @@ async function goWrong(): Promise<void> {
       2,
       'FAILED: esp-idf/main/CMakeFiles/__idf_main.dir/py/gc.c.obj',
       `${source}: In function 'gc_init':`,
-      `${source}:123:5: error: unknown type name 'nonsense'`,
+      // ESP-IDF asks GCC for colours wherever its output goes.
+      `\u001b[01m\u001b[K${source}:123:5:\u001b[m\u001b[K \u001b[01;31m\u001b[Kerror: \u001b[m\u001b[Kunknown type name '\u001b[01m\u001b[Knonsense\u001b[m\u001b[K'`,
       '  123 |     nonsense x;',
       ...Array.from({ length: 200 }, (_, n) => `[${n}/200] noise error: not this one`),
       'ninja: build stopped: subcommand failed.',
@@ -144,6 +148,16 @@ async function goWrong(): Promise<void> {
       '  x',
     );
   if (mode === 'silent') fail(3);
+  if (mode === 'garbage') {
+    const output = Buffer.concat([
+      Buffer.from([0xff, 0xfe, 0xe9, 0x0a]),
+      Buffer.from(`${'x'.repeat(1_000_000)}\n`),
+      Buffer.from(Array.from({ length: 60_000 }, (_, n) => `line ${n}\n`).join('')),
+      Buffer.from(`${source}:7:1: error: behind sixty thousand lines\n`),
+    ]);
+    await new Promise((done) => process.stdout.write(output, done));
+    fail(2);
+  }
   if (mode === 'hang') {
     // Neither it nor its child listens to a polite request.
     process.on('SIGINT', () => undefined);
@@ -157,7 +171,7 @@ async function goWrong(): Promise<void> {
     );
     const pids = process.env['FAKE_IDF_PIDS'];
     if (pids !== undefined) writeFileSync(pids, `${process.pid} ${child.pid ?? 0}\n`);
-    say('waiting for ever');
+    say('[10/20] Waiting for ever');
     await sleep(3_600_000);
   }
 }

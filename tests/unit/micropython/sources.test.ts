@@ -1,0 +1,113 @@
+import { chmod, lstat, readFile, readlink, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openCheckout } from '../../../builder/micropython/checkout.ts';
+import { isSource, listSources } from '../../../builder/micropython/sources.ts';
+import { readSubmodules } from '../../../builder/micropython/submodules.ts';
+import { copyWorkTree } from '../../../builder/micropython/work-tree.ts';
+import { git, makeRepository } from '../../support/git.ts';
+import { tempProject } from '../../support/temp-directory.ts';
+
+const HEADER = ['MAJOR 1', 'MINOR 28', 'MICRO 0', 'PRERELEASE 0']
+  .map((line) => `#define MICROPY_VERSION_${line}\n`)
+  .join('');
+
+const TREE = {
+  'py/mpconfig.h': HEADER,
+  'py/gc.c': 'code',
+  'ports/esp32/CMakeLists.txt': '',
+  'ports/esp32/build-X/big.o': '',
+  'ports/unix/main.c': '',
+  'docs/index.rst': '',
+  'out/release.bin': '',
+  'mpy-cross/build/mpy-cross': 'tool',
+  'tools/__pycache__/x.pyc': '',
+} as const;
+
+const checkout = (root: string) => openCheckout(root, '/nowhere');
+
+describe('what a build is made from', () => {
+  test('is the port, without other ports, documents and what was built before', async () => {
+    const root = await tempProject(TREE);
+    const listed = await listSources(root, await readSubmodules(root), []);
+    expect(listed.filter(({ kind }) => kind === 'file').map(({ path }) => path)).toEqual([
+      ...['mpy-cross/build/mpy-cross', 'ports/esp32/CMakeLists.txt', 'py/gc.c', 'py/mpconfig.h'],
+    ]);
+    expect(isSource('mpy-cross/build/mpy-cross', [])).toBe(false);
+    expect(isSource('cache/x', ['cache'])).toBe(false);
+    expect(isSource('cached/x', ['cache'])).toBe(true);
+  });
+
+  test('is copied so that it can be written, and links lead where they led', async () => {
+    const root = await tempProject({ ...TREE, 'ports/esp32/lock': '' });
+    const outside = await tempProject({ 'lib.py': 'x' });
+    await chmod(join(root, 'ports/esp32/lock'), 0o444);
+    await symlink('gc.c', join(root, 'py/inside.c'));
+    await symlink(
+      join('..', '..', outside.split('/').at(-1) ?? '', 'lib.py'),
+      join(root, 'py/outside.py'),
+    );
+    const target = join(await tempProject(), 'copy');
+    await copyWorkTree(await checkout(root), target, {
+      withHostTools: false,
+      throwIfInterrupted: () => undefined,
+    });
+    expect((await stat(join(target, 'ports/esp32/lock'))).mode & 0o200).toBe(0o200);
+    expect(await readlink(join(target, 'py/inside.c'))).toBe('gc.c');
+    expect(await readFile(join(target, 'py/outside.py'), 'utf8')).toBe('x');
+    const [copied, original] = await Promise.all(
+      [target, root].map((top) => stat(join(top, 'py/gc.c'))),
+    );
+    expect(copied?.mtimeMs).toBeCloseTo(original?.mtimeMs ?? 0, 1);
+    await expect(lstat(join(target, 'mpy-cross/build/mpy-cross'))).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('the fingerprint of sources', () => {
+  test('tells changed sources from equal ones, with git and without', async () => {
+    for (const prepare of [
+      () => undefined,
+      (root: string) => void makeRepository(root, 'v1.28.0'),
+    ]) {
+      const root = await tempProject(TREE);
+      prepare(root);
+      const first = await checkout(root);
+      expect((await checkout(root)).fingerprint).toBe(first.fingerprint);
+      // Bytes that are no UTF-8: read as text, the two would be the same.
+      const { writeFile } = await import('node:fs/promises');
+      await writeFile(join(root, 'py/gc.c'), Buffer.from([0xe9, 0x0a]));
+      const second = await checkout(root);
+      await writeFile(join(root, 'py/gc.c'), Buffer.from([0xe8, 0x0a]));
+      const third = await checkout(root);
+      expect(new Set([first, second, third].map(({ fingerprint }) => fingerprint)).size).toBe(3);
+    }
+  });
+
+  test('comes with what git says of the commit', async () => {
+    const root = await tempProject({ ...TREE, '.gitignore': 'build*\nout\n__pycache__\n' });
+    const commit = makeRepository(root, 'v1.28.0');
+    expect(await checkout(root)).toMatchObject({ commit, described: 'v1.28.0', dirty: false });
+    git(root, 'commit', '--quiet', '--allow-empty', '-m', 'more');
+    expect((await checkout(root)).described).toMatch(/^v1\.28\.0-1-g[0-9a-f]+$/);
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(join(root, 'py/new.c'), '');
+    expect(await checkout(root)).toMatchObject({ dirty: true });
+    expect((await checkout(root)).described).toMatch(/-dirty$/);
+  });
+});
+
+test('submodules are those that the port needs, and others', async () => {
+  const modules = (...paths: string[]) =>
+    paths.map((path) => `[submodule "x"]\n\tpath = ${path}\n\turl = y\n`).join('');
+  const paths = ['lib/berkeley-db-1.xx', 'lib/tinyusb', 'lib/stm32lib'];
+  const root = await tempProject({ '.gitmodules': modules(...paths) });
+  expect(await readSubmodules(root)).toMatchObject({
+    needed: [{ path: 'lib/berkeley-db-1.xx' }],
+    others: ['lib/tinyusb', 'lib/stm32lib'],
+  });
+  const old = await tempProject({
+    '.gitmodules': modules(...paths),
+    'ports/esp32/esp32_common.cmake': 'set(X ${MICROPY_DIR}/lib/tinyusb)',
+  });
+  expect((await readSubmodules(old)).others).toEqual(['lib/stm32lib']);
+});
