@@ -53,7 +53,7 @@ describe.skipIf(without)(`a build from source (${NEEDS_CMAKE})`, () => {
       source: {
         ...{ kind: 'micropython', version: 'v1.28.0', commit, dirty: false },
         ...{ board: 'ESP32_GENERIC', idfVersion: 'v5.5.1', otaExtended: true },
-        verification: 'on-update',
+        verification: 'none',
       },
     });
     expect(JSON.stringify(manifest)).not.toContain(workspace.directory);

@@ -326,7 +326,7 @@ const KEYS: readonly Case[] = [
     what: 'a key file that is missing',
     args: [...ARGS, '--key', 'keys/nope.pem'],
     code: 8,
-    says: /nope\.pem does not exist; a private key in PEM was expected/,
+    says: /nope\.pem does not exist; a private key was expected/,
   },
   {
     what: 'a key variable that is not set',
