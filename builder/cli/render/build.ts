@@ -85,13 +85,17 @@ function describeFlashing(
       `${noBootloader} Send the .app-bin over the air to devices that have the same partition table.`,
     ];
   }
+  const app = manifest.artifacts.find(({ role }) => role === 'app');
   return [
     check,
-    `${noBootloader} A device that runs gets it over the air: its firmware writes the .app-bin into the slot that does not`,
-    'run, selects that slot and resets. Or by cable, beside a good app in the first slot and with this very layout:',
+    `${noBootloader} A device that runs gets the drill over the air:`,
+    'its firmware writes the .app-bin into the slot that does not run, selects that slot and resets',
+    '(firmware/drill/README.md has the lines for MicroPython). Or by cable, with esptool 5 or later:',
     `           ${colours.cyan(flash)}`,
-    'which writes the drill into the second slot and OTA data that starts a trial of it (ota-build otadata trial',
-    '--from slot0 --to slot1 makes the same). The device then comes back by itself, or says on the serial line why not.',
+    `This writes over the second slot, at ${hex(app?.offset ?? 0)}: only for a device with this very layout that runs from`,
+    'the first one (esp32.Partition(esp32.Partition.RUNNING).info() says). Where the second one runs, write the',
+    ".app-bin to the first slot's offset, and the OTA data that `ota-build otadata trial --from slot1 --to slot0` makes.",
+    'The device then comes back by itself, or says on the serial line why not.',
   ];
 }
 
