@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseEspImage } from '../builder/format/esp-image.ts';
+import { measureDriver } from './driver-overhead.ts';
 import { makeLargeFlashImage } from './large-image.ts';
 
 const ROUNDS = 9;
@@ -23,6 +24,7 @@ try {
   compareWithChain();
   compareStart();
   measureMemory();
+  measureDriver(MAIN, work);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
