@@ -5,18 +5,22 @@ import { Output } from '../output.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 import type { CommandHost } from '../program.ts';
 import { addDigest } from './keys-digest.ts';
+import { addRotate } from './keys-rotate.ts';
 import { withOutputOptions } from './plan-options.ts';
 
 const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 
-/** `ota-build keys`: making keys, their public halves, and the digests that eFuse holds. */
+/** `ota-build keys`: making keys, their public halves, the digests that eFuse holds, and changing keys. */
 export function addKeysCommand(program: Command, host: CommandHost): void {
   const keys = program
     .command('keys')
-    .description('make signing keys, and print the digests that eFuse holds');
+    .description(
+      'make signing keys, print the digests that eFuse holds, and plan a change of keys',
+    );
   addGenerate(keys, host);
   addPublic(keys, host);
   addDigest(keys, host);
+  addRotate(keys, host);
 }
 
 function addGenerate(keys: Command, { edge }: CommandHost): void {
