@@ -81,7 +81,8 @@ describe('keys rotate', () => {
     const unsigned = ['keys', 'rotate', '--from', `out/${BOARD}-0`, ...args];
     await expectRefusal(work, unsigned, { code: 9, says: /is not signed/ }, { here: true });
     const app = await work.read(`out/${BOARD}-2`, `${BOARD}-2.app-bin`);
-    await work.write(`out/${BOARD}-2/${BOARD}-2.app-bin`, app.fill(0, 0x100, 0x110));
+    app.writeUInt8(app.readUInt8(0x200) ^ 1, 0x200);
+    await work.write(`out/${BOARD}-2/${BOARD}-2.app-bin`, app);
     const broken = ['keys', 'rotate', '--from', `out/${BOARD}-2`, ...args];
     await expectRefusal(
       work,
@@ -102,15 +103,12 @@ describe('keys digest --efuse', () => {
   test('writes the digests, prints commands that a shell takes, and never changes a digest file', async () => {
     await work.write("a 'key'.pub.pem", await work.read(NEW));
     const args = ['keys', 'digest', OLD, "a 'key'.pub.pem", '--efuse', '--chip', 'ESP32-C6'];
-    const { code, stdout, stderr } = await work.runHere([...args, '--output', 'e']);
-    expect({ code, stderr: stderr.slice(0, 80) }).toEqual({ code: 2, stderr: expect.any(String) });
-    const again = await work.runHere(args);
-    expect(stdout).toBe('');
-    expect(again.code, again.stderr).toBe(0);
+    const { code, stdout, stderr } = await work.runHere(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const digest = (await work.runHere(['keys', 'digest', OLD])).stdout.trim();
     expect((await work.read(`${SCHEME}-first.digest.bin`)).toString('hex')).toBe(digest);
-    expect(again.stdout).toContain('# IRREVERSIBLE');
-    expect(again.stdout).toContain(
+    expect(stdout).toContain('# IRREVERSIBLE');
+    expect(stdout).toContain(
       `espefuse --chip esp32c6 burn-key BLOCK_KEY0 ${SCHEME}-first.digest.bin SECURE_BOOT_DIGEST0 BLOCK_KEY1 'a '\\''key'\\''.digest.bin' SECURE_BOOT_DIGEST1\n`,
     );
     expect((await work.runHere(args)).code).toBe(0);

@@ -47,15 +47,7 @@ export function addRotate(keys: Command, host: CommandHost): void {
           'USAGE',
           'the keys of the next release are missing: --key FILE, or --to DIRECTORY',
         );
-      const who = checks ?? first.checks;
-      if (who === undefined)
-        throw new UsageError(
-          'USAGE',
-          `${first.name} does not tell who checks signatures on devices`,
-          {
-            hint: `Say it with --checks: ${CHECKS.join(', ')}.`,
-          },
-        );
+      const who = checks ?? first.checks ?? (await unsaidChecks(first.name));
       const next = to === undefined ? await readKeys(key ?? [], edge) : keysOf(await read(to));
       const plan = planRotation({
         releases: [first, ...others],
@@ -72,6 +64,13 @@ export function addRotate(keys: Command, host: CommandHost): void {
       );
       if (!ok) host.setExit(EXIT_VERIFICATION);
     });
+}
+
+async function unsaidChecks(name: string): Promise<never> {
+  const { UsageError } = await import('../../errors/families.ts');
+  throw new UsageError('USAGE', `${name} does not tell who checks signatures on devices`, {
+    hint: `Say it with --checks: ${CHECKS.join(', ')}.`,
+  });
 }
 
 /** One after the other: a release can be large, and a key can ask for its passphrase. */
