@@ -114,6 +114,10 @@ function notesOn(chip: Chip, keys: readonly EfuseKey[], unused: number): readonl
     notes.push(
       `${chip.title} keeps its flash encryption key in the same block, which can be burnt only once: to use both, add BLOCK_KEY0 KEYFILE XTS_AES_128_KEY_DERIVED_FROM_128_EFUSE_BITS to the first command.`,
     );
+  if (chip.digestEfuses.sha384Bit !== undefined && keys[0]?.scheme === 'ecdsa384')
+    notes.push(
+      `Look first whether espefuse summary lists ${chip.digestEfuses.sha384Bit}: early revisions (ESP32-P4 before 3.0) lack it, and with it ecdsa384.`,
+    );
   if (rsaFromRevision !== undefined && keys[0]?.scheme === 'rsa3072')
     notes.push(
       `RSA is verified by ${chip.title} from revision ${Math.floor(rsaFromRevision / 100)}.${rsaFromRevision % 100} on: an older chip never starts again.`,

@@ -203,7 +203,7 @@ describe('signing', () => {
     const byFirst = await work.runHere(['verify', release, '--trust', 'first.pub.pem']);
     expect(byFirst.code, byFirst.stdout).toBe(0);
     // Each of them signs the manifest: who trusts one of them alone can tell who made it.
-    const bySecond = await work.runHere(['verify', release, '--trust', '1.pub.pem']);
+    const bySecond = await work.runHere(['verify', release, '--trust', 'second.pub.pem']);
     expect(bySecond.code, bySecond.stdout).toBe(0);
   });
 });

@@ -87,7 +87,8 @@ describe.skipIf(SKIPPED)(
         expect(revokeBits.map((bit) => fields[bit]?.value)).toEqual(
           revokeBits.map((_, index) => index >= count),
         );
-        if (sha384Bit !== undefined) expect(fields[sha384Bit]?.value).toBe(scheme === 'ecdsa384');
+        if (sha384Bit !== undefined)
+          expect(fields[sha384Bit]?.value ?? false).toBe(scheme === 'ecdsa384');
       },
     );
 
