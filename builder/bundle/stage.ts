@@ -74,8 +74,8 @@ async function writeRelease(context: Context, verified: Verified): Promise<Manif
   const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
   const manifestBytes = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
   files.set(MANIFEST, manifestBytes);
-  const [first] = verified.signers;
-  if (first !== undefined) files.set(MANIFEST_SIGNATURE, await signManifest(manifestBytes, first));
+  const { signers } = verified;
+  if (signers.length > 0) files.set(MANIFEST_SIGNATURE, await signManifest(manifestBytes, signers));
   context.throwIfInterrupted();
   await writeFiles(verified, files);
   return manifest;

@@ -1,3 +1,5 @@
+import type { DigestEfuses } from './digest-efuses.ts';
+
 /** Signature schemes of Secure Boot V2, in espsecure's words (`generate-signing-key --scheme`). */
 export type SignatureScheme = 'rsa3072' | 'ecdsa192' | 'ecdsa256' | 'ecdsa384';
 
@@ -52,6 +54,8 @@ export type Chip = {
     /** Revision (major * 100 + minor) from which on the chip verifies RSA; unsaid, every one does that can at all. */
     readonly rsaFromRevision?: number;
   };
+  /** Where the digests of Secure Boot V2 are burnt, and what enables it. */
+  readonly digestEfuses: DigestEfuses;
   /** Secure Boot V1 (SOC_SECURE_BOOT_V1): ECDSA on P-256, the key in the bootloader. */
   readonly secureBootV1: boolean;
   /**

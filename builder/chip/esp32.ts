@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { ESP32_DIGEST_EFUSES } from './digest-efuses.ts';
 
 /**
  * ESP32: ranges and capabilities from ESP-IDF components/soc/esp32, flash words and UF2 family from esptool.
@@ -27,6 +28,7 @@ export const esp32 = {
     { kind: 'OTHER_RAM', range: [0x400aa000, 0x400c0000], mapped: false },
   ],
   secureBootV2: { schemes: ['rsa3072'], keySlots: 1, keyDigestLength: 32, rsaFromRevision: 300 },
+  digestEfuses: ESP32_DIGEST_EFUSES,
   secureBootV1: true,
   flashEncryption: { scheme: 'esp32', keyLengths: [32, 24] },
   secureVersionBits: 32,

@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { ESP32C2_DIGEST_EFUSES } from './digest-efuses.ts';
 
 /**
  * ESP32-C2: ranges and capabilities from ESP-IDF components/soc/esp32c2, flash words and UF2 family from esptool.
@@ -19,6 +20,7 @@ export const esp32c2 = {
     { kind: 'IRAM', range: [0x4037c000, 0x403c0000], mapped: false },
   ],
   secureBootV2: { schemes: ['ecdsa256', 'ecdsa192'], keySlots: 1, keyDigestLength: 16 },
+  digestEfuses: ESP32C2_DIGEST_EFUSES,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32, 16] },
   secureVersionBits: 4,

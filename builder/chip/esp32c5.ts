@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { THREE_DIGEST_EFUSES_SHA384 } from './digest-efuses.ts';
 
 /**
  * ESP32-C5: ranges and capabilities from ESP-IDF components/soc/esp32c5, flash words and UF2 family from esptool.
@@ -26,6 +27,7 @@ export const esp32c5 = {
     keyDigestLength: 32,
     rsaFromRevision: 1,
   },
+  digestEfuses: THREE_DIGEST_EFUSES_SHA384,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32, 64] },
   secureVersionBits: 9,

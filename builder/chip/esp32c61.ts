@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { THREE_DIGEST_EFUSES } from './digest-efuses.ts';
 
 /**
  * ESP32-C61: ranges and capabilities from ESP-IDF components/soc/esp32c61, flash words and UF2 family from esptool.
@@ -19,6 +20,7 @@ export const esp32c61 = {
     { kind: 'IRAM', range: [0x40800000, 0x40850000], mapped: false },
   ],
   secureBootV2: { schemes: ['ecdsa256', 'ecdsa192'], keySlots: 3, keyDigestLength: 32 },
+  digestEfuses: THREE_DIGEST_EFUSES,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32] },
   secureVersionBits: 16,

@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { THREE_DIGEST_EFUSES } from './digest-efuses.ts';
 
 /**
  * ESP32-H2: ranges and capabilities from ESP-IDF components/soc/esp32h2, flash words and UF2 family from esptool.
@@ -21,6 +22,7 @@ export const esp32h2 = {
     { kind: 'RTC_FAST', range: [0x50000000, 0x50001000], mapped: false },
   ],
   secureBootV2: { schemes: ['rsa3072', 'ecdsa256', 'ecdsa192'], keySlots: 3, keyDigestLength: 32 },
+  digestEfuses: THREE_DIGEST_EFUSES,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32] },
   secureVersionBits: 16,

@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { THREE_DIGEST_EFUSES_SHA384 } from './digest-efuses.ts';
 
 /**
  * ESP32-P4: ranges and capabilities from ESP-IDF components/soc/esp32p4, flash words and UF2 family from esptool.
@@ -28,6 +29,7 @@ export const esp32p4 = {
     keySlots: 3,
     keyDigestLength: 32,
   },
+  digestEfuses: THREE_DIGEST_EFUSES_SHA384,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32, 64] },
   secureVersionBits: 16,

@@ -1,4 +1,5 @@
 import type { Chip } from './chip.ts';
+import { THREE_DIGEST_EFUSES } from './digest-efuses.ts';
 
 /**
  * ESP32-S2: ranges and capabilities from ESP-IDF components/soc/esp32s2, flash words and UF2 family from esptool.
@@ -24,6 +25,7 @@ export const esp32s2 = {
     { kind: 'RTC_SLOW', range: [0x50000000, 0x50002000], mapped: false },
   ],
   secureBootV2: { schemes: ['rsa3072'], keySlots: 3, keyDigestLength: 32 },
+  digestEfuses: THREE_DIGEST_EFUSES,
   secureBootV1: false,
   flashEncryption: { scheme: 'xts', keyLengths: [32, 64] },
   secureVersionBits: 16,

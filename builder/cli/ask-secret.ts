@@ -1,4 +1,5 @@
 import { InterruptedError, UsageError } from '../errors/families.ts';
+import type { SecretOptions } from '../keys/secret-source.ts';
 import { isContinuousIntegration } from '../plan/continuous-integration.ts';
 import type { ProcessEdge, TerminalInput } from './process-edge.ts';
 
@@ -31,6 +32,15 @@ export function secretAsker(
       stdin.pause();
       stderr.write('\n');
     }
+  };
+}
+
+/** Where a command line finds the passphrases and PINs of keys. */
+export function secretOptions(edge: ProcessEdge): SecretOptions {
+  return {
+    projectDirectory: edge.directory,
+    environment: edge.environment,
+    askSecret: secretAsker(edge),
   };
 }
 

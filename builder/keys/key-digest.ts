@@ -9,6 +9,13 @@ import { readPrivateKey } from './private-key.ts';
 import { readPublicKey } from './public-key.ts';
 import type { SecretOptions } from './secret-source.ts';
 
+export type KeyDigest = {
+  readonly digest: Buffer;
+  readonly scheme: SignatureScheme;
+  /** A private key that says so of itself. */
+  readonly development: boolean;
+};
+
 /**
  * The eFuse digest (32 bytes) of a public key file in PEM, or of a private key in any form that we sign with. `name` is the file
  * as messages show it. Throws SigningError for what is not such a key, UsageError when the file cannot be read.
@@ -17,16 +24,16 @@ export async function readKeyDigest(
   path: string,
   name: string,
   options: SecretOptions,
-): Promise<{ readonly digest: Buffer; readonly scheme: SignatureScheme }> {
+): Promise<KeyDigest> {
   const bytes = await readKeyFile(path, name);
   const text = bytes.toString('utf8');
   const isPublic =
     readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') ===
     true;
-  const { fields } = isPublic
-    ? { fields: publicFields(text, name) }
+  const { fields, development } = isPublic
+    ? { fields: publicFields(text, name), development: false }
     : await readPrivateKey(bytes, name, () => passphraseOf(name, undefined, options));
-  return { digest: keyDigest(fields), scheme: fields.scheme };
+  return { digest: keyDigest(fields), scheme: fields.scheme, development };
 }
 
 async function readKeyFile(path: string, name: string): Promise<Buffer> {

@@ -12,6 +12,8 @@ import {
 import type { ErrorOptions } from '../errors/ota-build-error.ts';
 import { checkSchema, type SchemaIssue, type z } from './schema.ts';
 
+const DEEPEST = 64;
+
 /** Makes the error of the family that the file belongs to (a profile, a trust file). */
 export type MakeError = (message: string, options: ErrorOptions) => Error;
 
@@ -25,6 +27,7 @@ export function parseYamlFile<T>(
   schema: z.ZodType<T>,
   makeError: MakeError,
 ): T {
+  refuseDepth(file, text, makeError);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -53,6 +56,26 @@ export function parseYamlFile<T>(
       .join('\n'),
     { where: { file, line: first?.line ?? 1, column: first?.column ?? 1 } },
   );
+}
+
+/** The parser goes down a level of its own stack for each level of a file, or worse: what is too deep never reaches it. */
+function refuseDepth(file: string, text: string, makeError: MakeError): void {
+  let brackets = 0;
+  for (const [index, content] of text.split('\n').entries()) {
+    // Indentation, and the dashes of lists in lists.
+    let column = /^[\s?-]*/.exec(content)?.[0].length ?? 0;
+    let isDeep = column > 2 * DEEPEST;
+    for (; column < content.length && !isDeep; column++) {
+      const character = content.charAt(column);
+      if ('[{'.includes(character)) brackets++;
+      if (']}'.includes(character)) brackets = Math.max(0, brackets - 1);
+      isDeep = brackets > DEEPEST;
+    }
+    if (!isDeep) continue;
+    const [line, col] = [index + 1, column];
+    const message = `${file}:${line}:${col}: nested too deeply: more than ${DEEPEST} levels, which no file of ours has`;
+    throw makeError(message, { where: { file, line, column: col } });
+  }
 }
 
 /** An alias can make a small file expand without bound; no file of ours needs one. */

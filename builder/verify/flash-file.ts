@@ -17,7 +17,8 @@ import { checkOtadata } from './otadata.ts';
 import { signersOfImage, type ImageOptions } from './image.ts';
 import { checkTable } from './table.ts';
 
-export type FlashFile = FlashImageSource & Pick<ImageOptions, 'trustedKeys' | 'publicKeys'>;
+export type FlashFile = FlashImageSource &
+  Pick<ImageOptions, 'trustedKeys' | 'refusedKeys' | 'publicKeys'>;
 
 export type CheckedFlashFile = {
   readonly kind: 'flash-image' | 'bootloader';
@@ -43,7 +44,7 @@ export function checkFlashFile(file: FlashFile): CheckedFlashFile {
 }
 
 function checkParts(
-  { bytes, start, chip, name, trustedKeys, publicKeys }: FlashFile,
+  { bytes, start, chip, name, trustedKeys, refusedKeys, publicKeys }: FlashFile,
   parts: FlashImageParts,
 ): CheckedFlashFile {
   const { bootloader, tableOffset, partitions } = parts;
@@ -58,6 +59,7 @@ function checkParts(
     chip,
     slotSize: Math.min(app.size, ...partitions.filter(isOtaSlot).map(({ size }) => size)),
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(refusedKeys === undefined ? {} : { refusedKeys }),
     ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   const checkedBootloader = checkBootloaderImage(bootloader.bytes, {
@@ -66,6 +68,7 @@ function checkParts(
     tableOffset,
     partitionsEnd: Math.max(...partitions.map(({ offset, size }) => offset + size)),
     ...(trustedKeys === undefined || !bootloader.signed ? {} : { trustedKeys }),
+    ...(refusedKeys === undefined ? {} : { refusedKeys }),
   });
   const unproved = trustedKeys === undefined ? [] : [unprovedFinding(name)];
   const checkedTable = checkTable(tableBytes, {
@@ -132,12 +135,14 @@ function checkBootloaderAlone({
   chip,
   name,
   trustedKeys,
+  refusedKeys,
   publicKeys,
 }: FlashFile): CheckedFlashFile {
   const checked = checkBootloaderImage(bytes, {
     file: name,
     chip,
     ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(refusedKeys === undefined ? {} : { refusedKeys }),
     ...(publicKeys === undefined ? {} : { publicKeys }),
   });
   return {

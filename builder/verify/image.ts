@@ -18,6 +18,8 @@ export type ImageOptions = {
   readonly chip?: Chip;
   /** SHA-256 digests of keys that count. Unsaid, only the embedded key is checked, which proves no origin. */
   readonly trustedKeys?: readonly Buffer[];
+  /** Why known keys do not count, by their digests in hex. */
+  readonly refusedKeys?: ReadonlyMap<string, string>;
   /** Public keys that a Secure Boot V1 signature is checked with: it names none itself. */
   readonly publicKeys?: readonly KeyObject[];
   /** Whether a signature has to be there, must not be there, or may (unsaid). */

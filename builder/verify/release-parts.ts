@@ -13,6 +13,7 @@ import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
 import { signersOf, type CheckedSignature } from './signature.ts';
 import { checkReleaseTables } from './release-tables.ts';
+import { refusalsOf } from './trust-policy.ts';
 
 /** What is checked of a release, and against what. */
 export type Parts = {
@@ -117,6 +118,7 @@ function checkApp({ manifest, chip, part, options }: Parts): CheckedApp | undefi
     chip,
     ...(slots.length === 0 ? {} : { slotSize: Math.min(...slots.map(({ size }) => size)) }),
     ...(options.trustedKeys === undefined ? {} : { trustedKeys: options.trustedKeys }),
+    ...(options.refusedKeys === undefined ? {} : { refusedKeys: options.refusedKeys }),
     signature: manifest.signing === null ? 'forbidden' : 'required',
   });
   const home = slots.sort((a, b) => a.subtype - b.subtype)[
@@ -198,11 +200,10 @@ function checkBootloader(
   findings.push(...compareFlashSettings(checked, manifest));
   if (checked.signature === undefined) return { findings, signed: false };
   const keys = signersOf(checked.signature);
-  const { trustedKeys } = options;
+  const { trustedKeys, refusedKeys } = options;
   if (trustedKeys !== undefined && !trustedKeys.some((key) => keys.includes(key.toString('hex')))) {
-    findings.push(
-      errorFinding('SIGNATURE_UNTRUSTED', 'is signed, but by no trusted key', { file }),
-    );
+    const message = `is signed, but by no trusted key${refusalsOf(refusedKeys, keys)}`;
+    findings.push(errorFinding('SIGNATURE_UNTRUSTED', message, { file }));
   }
   // The keys that a new device trusts are those of its bootloader (ESP-IDF secure_boot.c, first boot).
   if (!signersOf(appSignature).some((key) => keys.includes(key))) {

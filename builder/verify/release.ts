@@ -6,16 +6,21 @@ import { checkSchema } from '../schema/schema.ts';
 import { errorFinding, warningFinding, type Check, type Finding } from './finding.ts';
 import { checkFlashArguments } from './flash-arguments.ts';
 import { checkFlashImage } from './flash-image.ts';
-import { manifestSignatureHolds } from './manifest-signature.ts';
+import { checkManifestSignature } from './manifest-signature.ts';
 import { readRelease, type ReleaseFiles } from './read-release.ts';
 import { checkReleaseParts } from './release-parts.ts';
 import type { CheckedSignature } from './signature.ts';
 import { checkSourceFiles } from './source-files.ts';
+import type { RoleTrust } from './trust-policy.ts';
 import { checkZip } from './zip-contents.ts';
 
 export type ReleaseOptions = {
   /** SHA-256 digests of the keys that count; unsaid, signatures prove integrity but not who made them. */
   readonly trustedKeys?: readonly Buffer[];
+  /** Why known keys do not count, by their digests in hex. */
+  readonly refusedKeys?: ReadonlyMap<string, string>;
+  /** The same for the manifest's signature; unsaid, as above. */
+  readonly manifestTrust?: RoleTrust;
 };
 
 export type CheckedRelease = {
@@ -230,51 +235,6 @@ function checkFiles(
 
 function warningsOf({ warnings }: Manifest): Finding[] {
   return warnings.map(({ message }) => warningFinding('RELEASE_WARNING', message));
-}
-
-function checkManifestSignature(
-  manifest: Manifest,
-  files: ReadonlyMap<string, Buffer>,
-  signature: CheckedSignature | undefined,
-  { trustedKeys }: ReleaseOptions,
-): Finding[] {
-  const file = MANIFEST_SIGNATURE;
-  const found = files.get(file);
-  if (manifest.signing === null) {
-    if (found !== undefined)
-      return [
-        errorFinding(
-          'MANIFEST_SIGNATURE',
-          'is there, but the manifest says that nothing is signed',
-          { file },
-        ),
-      ];
-    return trustedKeys === undefined
-      ? []
-      : [errorFinding('SIGNATURE_MISSING', 'the release is not signed', { file: MANIFEST })];
-  }
-  if (found === undefined)
-    return [
-      errorFinding(
-        'FILE_MISSING',
-        'is not there, but the manifest says that the release is signed',
-        { file },
-      ),
-    ];
-  const bytes = files.get(MANIFEST) ?? Buffer.alloc(0);
-  const counted = (signature?.blocks ?? []).filter(
-    ({ valid, keyDigest }) =>
-      valid &&
-      (trustedKeys === undefined || trustedKeys.some((trusted) => trusted.equals(keyDigest))),
-  );
-  if (counted.some((block) => manifestSignatureHolds(bytes, found, block))) return [];
-  const whose =
-    trustedKeys === undefined ? 'a key that signed the app' : 'a trusted key that signed the app';
-  return [
-    errorFinding('MANIFEST_SIGNATURE', `is not a signature over manifest.json by ${whose}`, {
-      file,
-    }),
-  ];
 }
 
 async function checkArchive(

@@ -11,12 +11,15 @@ import {
   type SignatureSlot,
 } from '../format/signature-sector.ts';
 import { errorFinding, warningFinding, type Finding } from './finding.ts';
+import { refusalsOf } from './trust-policy.ts';
 
 export type SignatureOptions = {
   readonly file: string;
   /** Unsaid (data does not tell), what a chip makes of the blocks is not checked. */
   readonly chip?: Chip;
   readonly trustedKeys?: readonly Buffer[];
+  /** Why known keys do not count, by their digests in hex. */
+  readonly refusedKeys?: ReadonlyMap<string, string>;
   readonly kind?: 'app' | 'bootloader';
 };
 
@@ -197,7 +200,7 @@ export function signersOf(signature: CheckedSignature | undefined): readonly str
 
 function checkTrust(
   blocks: readonly CheckedBlock[],
-  { chip, file, trustedKeys, kind }: SignatureOptions,
+  { chip, file, trustedKeys, refusedKeys, kind }: SignatureOptions,
   offset: number,
 ): Finding[] {
   if (trustedKeys === undefined) return [];
@@ -213,16 +216,17 @@ function checkTrust(
       .map(({ index, keyDigest }) => ({
         severity,
         code: 'SIGNATURE_UNTRUSTED',
-        message: `signature block ${index} is by a key that is not trusted: ${keyDigest.toString('hex')}`,
+        message: `signature block ${index} is by a key that is not trusted: ${keyDigest.toString('hex')}${refusalsOf(refusedKeys, [keyDigest.toString('hex')])}`,
         file,
         offset,
       }));
   }
-  const found = blocks.map(({ keyDigest }) => keyDigest.toString('hex')).join(', ');
+  const found = blocks.map(({ keyDigest }) => keyDigest.toString('hex'));
+  const trusted = trustedKeys.map((key) => key.toString('hex')).join(', ');
   return [
     errorFinding(
       'SIGNATURE_UNTRUSTED',
-      `no valid signature is by a trusted key: signed by ${found || 'nobody'}; trusted ${trustedKeys.map((key) => key.toString('hex')).join(', ')}`,
+      `no valid signature is by a trusted key: signed by ${found.join(', ') || 'nobody'}; trusted ${trusted || 'none'}${refusalsOf(refusedKeys, found)}`,
       {
         file,
         offset,

@@ -1,41 +1,30 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError, VerifyError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { keyDigestOfPublicKey } from '../format/signature-key.ts';
-import { z } from '../schema/schema.ts';
+import { keysOfTrustFile, trustFileSchema } from '../schema/trust-file.ts';
 import { parseYamlFile } from '../schema/yaml-file.ts';
+import { roleTrust, type RoleTrust } from './trust-policy.ts';
 
 const TRUST_LIMIT = 64 * 1024;
+const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
-const trustSchema = z.strictObject({
-  schema: z.literal(1, 'expected 1, the version of this format'),
-  keys: z
-    .array(
-      z.strictObject({
-        digest: z
-          .string('expected the digest that ota-build keys digest prints')
-          .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
-        comment: z.string().optional(),
-      }),
-    )
-    .min(1, 'expected at least one key'),
-});
-
-/** Whose signatures count, and where that was read. */
+/** Whose signatures count, for what, and where that was read. */
 export type Trust = {
   readonly file: string;
-  readonly keys: readonly Buffer[];
+  readonly image: RoleTrust;
+  readonly manifest: RoleTrust;
   /** The keys themselves, where the file has them: a Secure Boot V1 signature cannot be checked without. */
   readonly publicKeys?: readonly KeyObject[];
 };
 
 /**
- * Reads a trust file: a public key in PEM, or a trust.yaml with key digests. `name` is the file as messages show it.
- * Throws VerifyError for a file that is neither.
+ * Reads a trust file: public keys in PEM, each of which counts for everything, or a trust.yaml, whose dates are held
+ * against `now`. `name` is the file as messages show it. Throws VerifyError for a file that is neither.
  */
-export async function readTrust(path: string, name: string): Promise<Trust> {
+export async function readTrust(path: string, name: string, now = new Date()): Promise<Trust> {
   const text = (await readTrustFile(path, name)).toString('utf8');
   if (text.includes('PRIVATE KEY-----')) {
     throw new VerifyError(
@@ -47,16 +36,23 @@ export async function readTrust(path: string, name: string): Promise<Trust> {
     );
   }
   if (text.includes('-----BEGIN ')) {
-    const { key, digest } = publicKey(text, name);
-    return { file: name, keys: [digest], publicKeys: [key] };
+    const publicKeys = pemBlocks(text, name).map((block) => publicKey(block, name));
+    const trusted = { trustedKeys: publicKeys.map(keyDigestOfPublicKey) };
+    return { file: name, image: trusted, manifest: trusted, publicKeys };
   }
-  const { keys } = parseYamlFile(
-    name,
-    text,
-    trustSchema,
-    (message, options) => new VerifyError('TRUST_INVALID', message, options),
+  const keys = keysOfTrustFile(
+    parseYamlFile(
+      name,
+      text,
+      trustFileSchema,
+      (message, options) => new VerifyError('TRUST_INVALID', message, options),
+    ),
   );
-  return { file: name, keys: keys.map(({ digest }) => Buffer.from(digest, 'hex')) };
+  return {
+    file: name,
+    image: roleTrust(keys, 'image', now),
+    manifest: roleTrust(keys, 'manifest', now),
+  };
 }
 
 async function readTrustFile(path: string, name: string): Promise<Buffer> {
@@ -68,24 +64,38 @@ async function readTrustFile(path: string, name: string): Promise<Buffer> {
   }
 }
 
-/** The trust file of a project, keys/trust.yaml; undefined when it has none. */
+/**
+ * The trust file of a project, keys/trust.yaml; undefined only when it has none: one that cannot be read (no permission,
+ * a link that leads nowhere) is an error, or taking a right away would take trust away.
+ */
 export async function projectTrust(projectDirectory: string): Promise<Trust | undefined> {
   const name = join('keys', 'trust.yaml');
   const path = join(projectDirectory, name);
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? readTrust(path, name) : undefined;
+  try {
+    await lstat(path);
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new VerifyError('TRUST_INVALID', `${name} cannot be read (${code})`, { cause: error });
+  }
+  return readTrust(path, name);
 }
 
-function publicKey(
-  text: string,
-  name: string,
-): { readonly key: KeyObject; readonly digest: Buffer } {
+/** Every PEM block of a file. One that is torn is not passed over: its key may be the one that matters. */
+function pemBlocks(text: string, name: string): readonly string[] {
+  const blocks = text.match(PEM_BLOCK) ?? [];
+  if (blocks.length === text.split('-----BEGIN ').length - 1) return blocks;
+  throw new VerifyError(
+    'TRUST_INVALID',
+    `${name} is not a public key that could be trusted: a PEM block has no end, or another one than its beginning`,
+  );
+}
+
+function publicKey(pem: string, name: string): KeyObject {
   try {
-    const key = createPublicKey(text);
-    return { key, digest: keyDigestOfPublicKey(key) };
+    const key = createPublicKey(pem);
+    keyDigestOfPublicKey(key);
+    return key;
   } catch (error) {
     const problem = error instanceof FormatError ? error.message : 'it cannot be decoded';
     throw new VerifyError(

@@ -57,7 +57,7 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
     () => false,
   );
   const checked = isDirectory
-    ? await checkDirectory(path, trust?.keys)
+    ? await checkDirectory(path, trust)
     : checkFile(await readInput(path, 'a release directory or an image'), options, trust);
   return {
     name,
@@ -67,13 +67,10 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
   };
 }
 
-async function checkDirectory(
-  path: string,
-  trustedKeys: readonly Buffer[] | undefined,
-): Promise<Checked> {
+async function checkDirectory(path: string, trust: Trust | undefined): Promise<Checked> {
   const { checks, manifest, signature } = await verifyRelease(
     path,
-    trustedKeys === undefined ? {} : { trustedKeys },
+    trust === undefined ? {} : { ...trust.image, manifestTrust: trust.manifest },
   );
   return {
     kind: 'release',
@@ -85,7 +82,7 @@ async function checkDirectory(
 
 function checkFile(bytes: Buffer, options: VerifyPathOptions, trusted: Trust | undefined): Checked {
   const { name } = options;
-  const trust = trusted === undefined ? {} : { trustedKeys: trusted.keys };
+  const trust = trusted?.image ?? {};
   const publicKeys = trusted?.publicKeys === undefined ? {} : { publicKeys: trusted.publicKeys };
   if (options.data === true) {
     const { findings, signature } = checkSignedData(bytes, { file: name, ...trust });

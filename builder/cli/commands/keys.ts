@@ -1,22 +1,26 @@
 import { Option, type Command } from '@commander-js/extra-typings';
 import { resolve } from 'node:path';
-import type { SecretOptions } from '../../keys/secret-source.ts';
-import { secretAsker } from '../ask-secret.ts';
+import { secretOptions } from '../ask-secret.ts';
 import { Output } from '../output.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 import type { CommandHost } from '../program.ts';
+import { addDigest } from './keys-digest.ts';
+import { addRotate } from './keys-rotate.ts';
 import { withOutputOptions } from './plan-options.ts';
 
 const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 
-/** `ota-build keys`: making keys, their public halves, and the digests that eFuse holds. */
+/** `ota-build keys`: making keys, their public halves, the digests that eFuse holds, and changing keys. */
 export function addKeysCommand(program: Command, host: CommandHost): void {
   const keys = program
     .command('keys')
-    .description('make signing keys, and print the digests that eFuse holds');
+    .description(
+      'make signing keys, print the digests that eFuse holds, and plan a change of keys',
+    );
   addGenerate(keys, host);
   addPublic(keys, host);
   addDigest(keys, host);
+  addRotate(keys, host);
 }
 
 function addGenerate(keys: Command, { edge }: CommandHost): void {
@@ -85,14 +89,6 @@ async function passphraseFor(
   );
 }
 
-function secretOptions(edge: ProcessEdge): SecretOptions {
-  return {
-    projectDirectory: edge.directory,
-    environment: edge.environment,
-    askSecret: secretAsker(edge),
-  };
-}
-
 function addPublic(keys: Command, { edge }: CommandHost): void {
   withOutputOptions(
     keys
@@ -124,34 +120,6 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
         await writeFileAtomically(resolve(edge.directory, options.output), Buffer.from(pem));
       output.result({ ok: true, scheme, digest, development, publicKey: pem }, () =>
         options.output === undefined ? pem : `${options.output}  (${scheme}, digest ${digest})`,
-      );
-    });
-}
-
-function addDigest(keys: Command, { edge }: CommandHost): void {
-  withOutputOptions(keys.command('digest').argument('<file>', 'public or private key in PEM'))
-    .description('print the digest of a key as eFuse holds it (espsecure digest-sbv2-public-key)')
-    .option('-o, --output <file>', 'write the 32 bytes of the digest to a file as well')
-    .action(async (file, options) => {
-      const output = new Output(edge, options);
-      const { readKeyDigest } = await import('../../keys/key-digest.ts');
-      const { writeFileAtomically } = await import('../../files/write-file.ts');
-      const { digest, scheme } = await readKeyDigest(
-        resolve(edge.directory, file),
-        file,
-        secretOptions(edge),
-      );
-      if (options.output !== undefined)
-        await writeFileAtomically(resolve(edge.directory, options.output), digest);
-      const hex = digest.toString('hex');
-      output.result(
-        {
-          ok: true,
-          scheme,
-          digest: hex,
-          ...(options.output === undefined ? {} : { output: options.output }),
-        },
-        () => hex,
       );
     });
 }

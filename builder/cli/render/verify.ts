@@ -20,7 +20,11 @@ export function verificationJson({
     trust:
       trust === undefined
         ? null
-        : { file: trust.file, keys: trust.keys.map((key) => key.toString('hex')) },
+        : {
+            file: trust.file,
+            keys: trust.image.trustedKeys.map((key) => key.toString('hex')),
+            manifestKeys: trust.manifest.trustedKeys.map((key) => key.toString('hex')),
+          },
     signedBy,
     checks: checks.map(({ title, findings }) => ({
       title,

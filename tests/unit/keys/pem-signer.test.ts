@@ -35,7 +35,7 @@ describe.each(ALL_SCHEMES)('a signer for %s', (scheme) => {
   });
 
   test('signs a manifest as openssl dgst -verify takes it', async () => {
-    const signature = await signManifest(CONTENTS, signer);
+    const signature = await signManifest(CONTENTS, [signer]);
     const options =
       facts.kind === 'rsa'
         ? { key: publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }

@@ -192,7 +192,11 @@ async function signedBy(key: KeyObject, files: Files): Promise<Files> {
     signing: { scheme: 'rsa3072', keys: [{ digest, role: 'image' }] },
   }));
   const signer = pemSigner(privatePem(key), 'forger.pem', { development: false });
-  return withFile(forged, MANIFEST_SIGNATURE, await signManifest(fileOf(forged, MANIFEST), signer));
+  return withFile(
+    forged,
+    MANIFEST_SIGNATURE,
+    await signManifest(fileOf(forged, MANIFEST), [signer]),
+  );
 }
 
 describe('a bootloader that is signed for hardware Secure Boot', () => {
