@@ -41,8 +41,7 @@ describe('ota-build otadata', () => {
     const workspace = await createWorkspace();
     await workspace.runHere(['otadata', 'trial', '--from', 'slot1', '--to', 'slot0']);
     const { sectors } = parseOtadata(await workspace.read('otadata-trial.bin'));
-    for (let slots = 2; slots <= 16; slots++)
-      expect(((sectors[1].sequence ?? 0) - 1) % slots).toBe(0);
+    for (let slots = 2; slots <= 16; slots++) expect((sectors[1].sequence - 1) % slots).toBe(0);
   });
 
   it.each([

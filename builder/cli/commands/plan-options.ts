@@ -24,68 +24,82 @@ export function withOutputOptions<Args extends unknown[], Options extends Option
 
 /** Options that decide what a release is: `build` and `plan` share them. */
 export function withPlanOptions(command: Command) {
-  return withOutputOptions(
-    command
-      .optionsGroup('What to build:')
-      .option(
-        '--board <name>',
-        "board, as in profiles/<name>.yaml of the project or the package's own",
+  return withOutputOptions(withSigningOptions(withDescriptionOptions(withSourceOptions(command))));
+}
+
+function withSourceOptions(command: Command) {
+  return command
+    .optionsGroup('What to build:')
+    .option(
+      '--board <name>',
+      "board, as in profiles/<name>.yaml of the project or the package's own",
+    )
+    .option('--variant <name>', "variant, which becomes part of the release's name")
+    .option('--profile <file>', 'profile file instead of the one found by board name')
+    .option(
+      '--firmware <source>',
+      'what to repackage: a MicroPython .bin as released, a merged image, an .app-bin or a finished ESP-IDF build ' +
+        'directory; drill: the built-in rollback drill',
+    )
+    .option(
+      '--micropython <dir>',
+      'MicroPython source tree to compile (default: the version in the profile, fetched by git)',
+    )
+    .addOption(
+      new Option(
+        '--toolchain <kind>',
+        'ESP-IDF to compile with: of this machine, or in docker or podman',
       )
-      .option('--variant <name>', "variant, which becomes part of the release's name")
-      .option('--profile <file>', 'profile file instead of the one found by board name')
-      .option(
-        '--firmware <source>',
-        'what to repackage: a MicroPython .bin as released, a merged image, an .app-bin or a finished ESP-IDF build ' +
-          'directory; drill: the built-in rollback drill',
-      )
-      .option(
-        '--micropython <dir>',
-        'MicroPython source tree to compile (default: the version in the profile, fetched by git)',
-      )
-      .addOption(
-        new Option(
-          '--toolchain <kind>',
-          'ESP-IDF to compile with: of this machine, or in docker or podman',
-        )
-          .choices(TOOLCHAINS)
-          .default('auto'),
-      )
-      .option(
-        '--layout <name|csv>',
-        'partition layout: a name in firmware/partitions/, or a CSV file',
-      )
-      .addOption(
-        new Option('--flash-size <size>', 'flash size instead of the one in the profile').choices(
-          FLASH_SIZES,
-        ),
-      )
-      .optionsGroup('What it says of itself:')
-      .option(
-        '--app-version <text>',
-        'version in the app description, at most 31 characters (default: profile, git tag, firmware)',
-      )
-      .option('--project-name <text>', 'project name in the app description, at most 31 characters')
-      .option(
-        '--secure-version <n>',
-        'anti-rollback counter in the app description; only ever goes up',
-        parseCount,
-      )
-      .optionsGroup('Signing:')
-      .option(
-        '--sign',
-        'sign for Secure Boot V2; without --key with a development key, which CI refuses',
-      )
-      .option(
-        '--key <ref>',
-        'key: a file, env:NAME, pkcs11:…, command:… or dev (keys/README.md); up to three times',
-        collect,
-      )
-      .addOption(
-        new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(
-          SCHEMES,
-        ),
+        .choices(TOOLCHAINS)
+        .default('auto'),
+    )
+    .option(
+      '--layout <name|csv>',
+      'partition layout: a name in firmware/partitions/, or a CSV file',
+    )
+    .addOption(
+      new Option('--flash-size <size>', 'flash size instead of the one in the profile').choices(
+        FLASH_SIZES,
       ),
-  );
+    );
+}
+
+function withDescriptionOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
+  return command
+    .optionsGroup('What it says of itself:')
+    .option(
+      '--app-version <text>',
+      'version in the app description, at most 31 characters (default: profile, git tag, firmware)',
+    )
+    .option('--project-name <text>', 'project name in the app description, at most 31 characters')
+    .option(
+      '--secure-version <n>',
+      'anti-rollback counter in the app description; only ever goes up',
+      parseCount,
+    );
+}
+
+function withSigningOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
+  return command
+    .optionsGroup('Signing:')
+    .option(
+      '--sign',
+      'sign for Secure Boot V2; without --key with a development key, which CI refuses',
+    )
+    .option(
+      '--key <ref>',
+      'key: a file, env:NAME, pkcs11:…, command:… or dev (keys/README.md); up to three times',
+      collect,
+    )
+    .addOption(
+      new Option('--scheme <name>', 'signature scheme instead of the one in the profile').choices(
+        SCHEMES,
+      ),
+    );
 }
 
 /** Values of `withPlanOptions` as commander hands them over. */
