@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 
 import { FormatError, SigningError } from '../errors/families.ts';
 import type { PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
+import { readDer } from './forge.ts';
 import { containerOf, type KeyContainer } from './key-container.ts';
 import type { LockedKey } from './locked-key.ts';
 import { looksLikeKey, withoutPadding } from './plain-key.ts';
@@ -77,7 +78,9 @@ async function unlock(
   },
 ): Promise<KeyObject> {
   const plain = await lock.decrypt(passphrase);
-  const key = keyOf(withoutPadding(plain), container.type);
+  const der = withoutPadding(plain);
+  // OpenSSL takes a key with noise behind it: what is left of a padding that was damaged.
+  const key = readDer(der) === undefined ? undefined : keyOf(der, container.type);
   if (key !== undefined) return key;
   if (looksLikeKey(plain)) {
     throw new SigningError(

@@ -141,6 +141,14 @@ describe.each([
 });
 
 describe('damage is found', () => {
+  test('in a padding that fills a block of its own', async () => {
+    const whole = Buffer.concat([der('pkcs8'), Buffer.alloc(6, 0x5a)]);
+    expect(whole.length % 16).toBe(0);
+    const error = await refusal(await encryptPrivateKey(whole, PASSPHRASE));
+    expect(error.code).toBe('KEY_UNREADABLE');
+    expect(error.message).toMatch(/^k\.pem is damaged: /);
+  });
+
   test('anywhere in an RSA key under the right passphrase, but for its salt', async () => {
     const start = bytesOf(lockedRsa).indexOf(Buffer.from('048207', 'hex'));
     const size = bytesOf(lockedRsa).length;
