@@ -20,10 +20,14 @@ const ASSUMED_SLOTS = 2;
 
 /**
  * Explains a file, a release directory or an ESP-IDF build directory, whose kind is told from its bytes. `name` is the path as its user wrote it.
- * Damage is part of the answer. Throws UsageError when the path cannot be read or is another directory, FormatError for
+ * `slotCount` is the number of OTA slots that OTA data by itself is explained for. Damage is part of the answer. Throws UsageError when the path cannot be read or is another directory, FormatError for
  * what cannot be recognised.
  */
-export async function inspectPath(path: string, name: string): Promise<Inspection> {
+export async function inspectPath(
+  path: string,
+  name: string,
+  slotCount = ASSUMED_SLOTS,
+): Promise<Inspection> {
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
@@ -31,17 +35,17 @@ export async function inspectPath(path: string, name: string): Promise<Inspectio
   if (isDirectory && (await isBuildDirectory(path)))
     return { kind: 'build-directory', name, ...(await describeBuildDirectory(path, name)) };
   if (isDirectory) return { kind: 'release', name, ...(await describeRelease(path, name)) };
-  return inspectBytes(await readInput(path, 'something to inspect'), name);
+  return inspectBytes(await readInput(path, 'something to inspect'), name, slotCount);
 }
 
 /** The same for the contents of a file. */
-export function inspectBytes(bytes: Buffer, name: string): Inspection {
+export function inspectBytes(bytes: Buffer, name: string, slotCount = ASSUMED_SLOTS): Inspection {
   const file = { name, size: bytes.length };
   if (bytes[0] === 0xaa && bytes[1] === 0x50) return inspectTable(bytes, name);
   if (bytes.length === SIGNATURE_SECTOR_SIZE && looksLikeSignatureSector(bytes)) {
     return { kind: 'signature-sector', ...file, ...describeSignatureSector(bytes) };
   }
-  const otadata = asOtadata(bytes);
+  const otadata = asOtadata(bytes, slotCount);
   if (otadata !== undefined) return { kind: 'otadata', ...file, ...otadata };
   return inspectFirmware(bytes, name);
 }
@@ -66,8 +70,8 @@ function readTable(bytes: Buffer, place: TablePlace, name: string): ReadTable {
 }
 
 /** OTA data has no magic: its size, and that only the start of each sector is written, have to do. */
-function asOtadata(bytes: Buffer): OtadataReport | undefined {
+function asOtadata(bytes: Buffer, slotCount: number): OtadataReport | undefined {
   if (bytes.length !== OTADATA_SIZE || bytes[0] === ESP_IMAGE_MAGIC) return undefined;
-  const report = describeOtadata(bytes, ASSUMED_SLOTS);
+  const report = describeOtadata(bytes, slotCount);
   return report.sectors.some(({ tailErased }) => tailErased) ? report : undefined;
 }

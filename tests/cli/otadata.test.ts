@@ -37,6 +37,20 @@ describe('ota-build otadata', () => {
     expect(await workspace.runHere(trial)).toMatchObject({ code: 0 });
   });
 
+  it('inspect explains OTA data for the number of slots that it is told', async () => {
+    const workspace = await createWorkspace();
+    const trial = ['otadata', 'trial', '--from', 'factory', '--to', 'slot2', '--slots', '3'];
+    const made = await workspace.runHere(trial);
+    expect(made.stdout).toContain('boots slot2 on trial; factory comes back');
+    const inspect = ['inspect', 'otadata-trial.bin', '--json'];
+    const two = JSON.parse((await workspace.runHere(inspect)).stdout) as object;
+    expect(two).toMatchObject({ slotCount: 2, withRollback: { slot: 0 } });
+    const three = JSON.parse(
+      (await workspace.runHere([...inspect, '--slots', '3'])).stdout,
+    ) as object;
+    expect(three).toMatchObject({ slotCount: 3, withRollback: { slot: 2 } });
+  });
+
   it('a trial of a lower slot means that slot in a table with any number of slots', async () => {
     const workspace = await createWorkspace();
     await workspace.runHere(['otadata', 'trial', '--from', 'slot1', '--to', 'slot0']);

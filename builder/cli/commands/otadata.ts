@@ -5,9 +5,7 @@ import { UsageError } from '../../errors/families.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { withOutputOptions } from './plan-options.ts';
-
-/** The most OTA slots that a table can have (ota_0 to ota_15). */
-const MOST_SLOTS = 16;
+import { MOST_SLOTS, parseSlotCount } from './slot-count.ts';
 
 /** `ota-build otadata`: files for the otadata partition, which says what a device boots. */
 export function addOtadataCommand(program: Command, host: CommandHost): void {
@@ -26,8 +24,8 @@ function addTrial(otadata: Command, { edge }: CommandHost): void {
     .optionsGroup('Trial:')
     .requiredOption(
       '--from <slot>',
-      'slot that runs now and is known to be good, such as slot0',
-      parseSlot,
+      'what runs now and is known to be good: slot0, … or factory',
+      parseFrom,
     )
     .requiredOption('--to <slot>', 'slot that is tried, such as slot1', parseSlot)
     .option('--slots <n>', 'OTA slots of the partition table', parseSlotCount, 2)
@@ -45,7 +43,7 @@ function addTrial(otadata: Command, { edge }: CommandHost): void {
       await writeFileAtomically(path, bytes);
       output.result({ ok: true, output: file, from, to, slots }, () =>
         [
-          `${file}: boots slot${to} on trial; slot${from} comes back unless the app there confirms itself.`,
+          `${file}: boots slot${to} on trial; ${from === 'factory' ? from : `slot${from}`} comes back unless the app there confirms itself.`,
           'Write it to the offset of the otadata partition (0xd000 in the layouts of ota-build; partitions.csv of a release says):',
           `  esptool write-flash 0xd000 ${file}`,
           'A bootloader without rollback stays in the trial.',
@@ -81,6 +79,8 @@ function outputPath(directory: string, file: string): string {
   throw new UsageError('USAGE', `'${file}' is not the name of a file to write`);
 }
 
+type Slots = { readonly from: number | 'factory'; readonly to: number; readonly slots: number };
+
 /** The same bytes again are fine; anything else that is there is somebody's. */
 async function requireFreeFile(
   path: string,
@@ -96,10 +96,10 @@ async function requireFreeFile(
   });
 }
 
-function requireSlots({ from, to, slots }: { from: number; to: number; slots: number }): void {
+function requireSlots({ from, to, slots }: Slots): void {
   if (from === to)
     throw new UsageError('USAGE', `slot${from} cannot be tried and fallen back to at once`);
-  const missing = [from, to].find((slot) => slot >= slots);
+  const missing = [from, to].find((slot) => slot !== 'factory' && slot >= slots);
   if (missing === undefined) return;
   throw new UsageError(
     'USAGE',
@@ -107,14 +107,12 @@ function requireSlots({ from, to, slots }: { from: number; to: number; slots: nu
   );
 }
 
+function parseFrom(text: string): number | 'factory' {
+  return text === 'factory' ? text : parseSlot(text);
+}
+
 function parseSlot(text: string): number {
   const number = Number(/^(?:slot|ota_)?(\d{1,2})$/.exec(text)?.[1] ?? Number.NaN);
   if (!(number < MOST_SLOTS)) throw new InvalidArgumentError('expected slot0 to slot15.');
-  return number;
-}
-
-function parseSlotCount(text: string): number {
-  const number = /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= 2 && number <= MOST_SLOTS)) throw new InvalidArgumentError('expected 2 to 16.');
   return number;
 }

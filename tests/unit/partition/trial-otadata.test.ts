@@ -25,6 +25,25 @@ describe('OTA data that starts a trial', () => {
   });
 
   test.each([
+    [0, 2],
+    [1, 3],
+  ])(
+    'from factory leaves no other entry: slot %d of %d, and then factory again',
+    (to, slotCount) => {
+      const otadata = parseOtadata(makeTrialOtadata({ from: 'factory', to, slotCount }));
+      const [trial, other] = otadata.sectors;
+      expect([trial.state, other.empty]).toEqual(['NEW', true]);
+      expect(selectOtadata(otadata, slotCount)).toMatchObject({
+        kind: 'active',
+        sector: 0,
+        slot: to,
+      });
+      const failed = { sectors: [{ ...trial, state: 'ABORTED' as const }, other] as const };
+      expect(selectOtadata(failed, slotCount)).toMatchObject({ kind: 'none' });
+    },
+  );
+
+  test.each([
     [2, 0],
     [0, 2],
     [-1, 0],
