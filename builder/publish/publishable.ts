@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { PublishError, VerifyError } from '../errors/families.ts';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { PublishError } from '../errors/families.ts';
 import { hashInput } from '../files/read-input.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { CHECKSUMS } from '../manifest/release-files.ts';
 import { MOST_BYTES } from '../verify/read-release.ts';
-import { errorsOf } from '../verify/finding.ts';
-import { describeFindings } from '../verify/report.ts';
 import { verifyPath, type Verification } from '../verify/verify-path.ts';
 
 /** A file of a release: its name, bytes, and SHA-256 in hex. */
@@ -16,7 +14,7 @@ export type PublishedFile = {
   readonly sha256: string;
 };
 
-/** A release directory that has passed the checker, so that it may be published. Made by `checkPublishable` only. */
+/** A release directory that has been through the checker just now. Made by `checkPublishable` only. */
 export type Publishable = {
   /** Absolute. */
   readonly directory: string;
@@ -35,13 +33,21 @@ export type Publishable = {
 export type CheckOptions = {
   readonly projectDirectory: string;
   readonly trust?: string;
-  /** Publishes a release whose signatures are not by keys that count, or that has other errors: on purpose only. */
-  readonly allowUnverified: boolean;
 };
 
+/** Files of a published tree, or of its root: no release may take their place. */
+const RESERVED_VERSION = /\.(?:json|html|sig|lock)$/i;
+const RESERVED_TARGET = 'assets';
+const PLAIN_NAME = /^[A-Za-z0-9_]{1,128}$/;
+/** As `checkVersion` of a plan has it. */
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/;
+/** As an index lists them. */
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}$/;
+
 /**
- * Verifies a release directory and takes down what is in it: what is published later has to be exactly this. Throws
- * VerifyError when something in it does not hold, PublishError (RELEASE_REFUSED) when it is not a release directory.
+ * Verifies a release directory and takes down what is in it: what is published later has to be exactly this. Whether it passed
+ * is in `verification`, for the gates to judge. Throws PublishError (RELEASE_REFUSED) when it is not a release directory, or one
+ * whose names cannot be those of published files; as `verifyPath` throws for a trust file.
  */
 export async function checkPublishable(name: string, options: CheckOptions): Promise<Publishable> {
   const { projectDirectory, trust } = options;
@@ -53,48 +59,63 @@ export async function checkPublishable(name: string, options: CheckOptions): Pro
   });
   const { manifest } = verification;
   if (verification.kind !== 'release' || manifest === undefined) {
-    throw new PublishError('RELEASE_REFUSED', `${name} is not a release directory of ota-build`, {
-      hint: 'Name the directory that `ota-build` wrote, such as out/ESP32_GENERIC-1.2.3.',
-    });
+    throw refused(name, 'is not a release directory of ota-build', RELEASE_HINT);
   }
-  if (!verification.ok && !options.allowUnverified) {
-    throw new VerifyError(
-      'VERIFICATION_FAILED',
-      `${name} does not pass verification, and was not published:\n${describeFindings(errorsOf(verification.checks))}`,
-    );
-  }
+  requirePlainNames(name, manifest);
   const targetName = [manifest.board, manifest.variant]
     .filter((part) => part !== undefined)
     .join('-');
-  const stem = `${targetName}-${manifest.version}`;
   return {
     directory,
     name,
     targetName,
-    stem,
+    stem: `${targetName}-${manifest.version}`,
     manifest,
-    files: await listedFiles(directory, name),
+    files: await hashFiles(directory, name),
     verification,
   };
 }
 
-/** The files that SHA256SUMS lists, and itself: the checker has compared the list with the directory. */
-async function listedFiles(directory: string, name: string): Promise<readonly PublishedFile[]> {
-  const checksums = await readFile(join(directory, CHECKSUMS), 'utf8').catch(() => {
-    throw new PublishError(
-      'RELEASE_REFUSED',
-      `${name} has no ${CHECKSUMS}: it is an unpacked zip; the release directory itself was expected`,
-    );
-  });
-  const names = [...checksums.matchAll(/^[0-9a-f]{64} \*(.+)$/gm)].map(([, file = '']) => file);
+const RELEASE_HINT = 'Name the directory that `ota-build` wrote, such as out/ESP32_GENERIC-1.2.3.';
+
+/** The names in a manifest become paths in a target. */
+function requirePlainNames(name: string, { board, variant, version }: Manifest): void {
+  for (const part of [board, ...(variant === undefined ? [] : [variant])])
+    if (!PLAIN_NAME.test(part))
+      throw refused(name, `is for a board or variant that cannot name a directory: '${part}'`);
+  if (board === RESERVED_TARGET && variant === undefined)
+    throw refused(name, `is for a board called ${board}, where a published tree has its scripts`);
+  if (!VERSION.test(version) || RESERVED_VERSION.test(version))
+    throw refused(name, `has a version that cannot name its directory: '${version}'`);
+}
+
+/** Every file that is there now. A release that passed the checker has nothing else. */
+async function hashFiles(directory: string, name: string): Promise<readonly PublishedFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
   const files: PublishedFile[] = [];
-  for (const file of [...names, CHECKSUMS].sort()) {
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name: file } = entry;
+    if (!entry.isFile() || !FILE_NAME.test(file))
+      throw refused(name, `has something in it that cannot be published: ${file}`);
     const { size, sha256 } = await hashInput(
-      join(directory, basename(file)),
+      join(directory, file),
       'a file of a release',
       MOST_BYTES,
     );
     files.push({ file, size, sha256 });
   }
+  if (files.every(({ file }) => file !== CHECKSUMS))
+    throw refused(
+      name,
+      `has no ${CHECKSUMS}: it is an unpacked zip`,
+      'Name the release directory that the zip lies in.',
+    );
   return files;
+}
+
+function refused(name: string, problem: string, hint?: string): PublishError {
+  return new PublishError('RELEASE_REFUSED', `${name} ${problem}`, {
+    where: { file: name },
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
