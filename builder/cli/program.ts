@@ -6,6 +6,7 @@ import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addOtadataCommand } from './commands/otadata.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addPublishCommand } from './commands/publish.ts';
 import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
@@ -65,6 +66,7 @@ function createProgram(host: CommandHost): Command {
     addPlanCommand,
     addInspectCommand,
     addVerifyCommand,
+    addPublishCommand,
     addSignCommand,
     addKeysCommand,
     addOtadataCommand,
@@ -101,7 +103,8 @@ Examples:
   ota-build --board ESP32_GENERIC --sign --firmware ESP32_GENERIC-20240602-v1.23.0.bin --app-version 1.2.3
   ota-build verify out/ESP32_GENERIC-1.2.3
   ota-build inspect out/ESP32_GENERIC-1.2.3
+  ota-build publish out/ESP32_GENERIC-1.2.3 --to dir:public --key keys/release.pem
   ota-build keys generate keys/release.pem
 
 Exit codes: 0 ok, 2 usage, 3 profile or plan, 4 toolchain, 5 fetching, 6 compiling, 7 layout, 8 signing or keys,
-9 verification, 11 malformed input, 70 a bug of ours, 130 and 143 interrupted.`;
+9 verification, 10 publishing, 11 malformed input, 70 a bug of ours, 130 and 143 interrupted.`;

@@ -36,7 +36,12 @@ export class ToolchainError extends OtaBuildError<ToolchainCode> {
   readonly exit = 4;
 }
 
-export type FetchCode = 'SOURCE_UNREACHABLE' | 'SOURCE_MISMATCH';
+export type FetchCode =
+  | 'SOURCE_UNREACHABLE'
+  | 'SOURCE_MISMATCH'
+  | 'RELEASE_UNKNOWN'
+  | 'DOWNLOAD_MISMATCH'
+  | 'DOWNLOAD_TOO_LARGE';
 
 /** Something that has to come from elsewhere does not arrive, or is not what it should be. */
 export class FetchError extends OtaBuildError<FetchCode> {
@@ -97,6 +102,21 @@ export type VerifyCode = 'VERIFICATION_FAILED' | 'TRUST_INVALID';
 /** Something that was checked does not hold. */
 export class VerifyError extends OtaBuildError<VerifyCode> {
   readonly exit = 9;
+}
+
+export type PublishCode =
+  | 'TARGET_INVALID'
+  | 'TARGET_UNREACHABLE'
+  | 'TARGET_BUSY'
+  | 'RELEASE_EXISTS'
+  | 'RELEASE_REFUSED'
+  | 'ASSET_MISMATCH'
+  | 'TOKEN_MISSING'
+  | 'TOKEN_SCOPE';
+
+/** A release cannot be published, or the target did not store what it was given. */
+export class PublishError extends OtaBuildError<PublishCode> {
+  readonly exit = 10;
 }
 
 export type FormatCode =

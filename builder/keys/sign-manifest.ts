@@ -14,7 +14,7 @@ export async function signManifest(manifest: Buffer, signers: readonly Signer[])
 }
 
 /** A detached signature as `openssl dgst -verify` takes it: RSA-PSS as 384 bytes, ECDSA in DER. */
-async function signDetached(contents: Buffer, signer: Signer): Promise<Buffer> {
+export async function signDetached(contents: Buffer, signer: Signer): Promise<Buffer> {
   const signature = await signer.sign(contents);
   return signer.scheme === 'rsa3072' ? signature : ecdsaToDer(signature);
 }

@@ -1,0 +1,121 @@
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { PublishError } from '../errors/families.ts';
+import { hashInput } from '../files/read-input.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import { CHECKSUMS } from '../manifest/release-files.ts';
+import { MOST_BYTES } from '../verify/read-release.ts';
+import { verifyPath, type Verification } from '../verify/verify-path.ts';
+
+/** A file of a release: its name, bytes, and SHA-256 in hex. */
+export type PublishedFile = {
+  readonly file: string;
+  readonly size: number;
+  readonly sha256: string;
+};
+
+/** A release directory that has been through the checker just now. Made by `checkPublishable` only. */
+export type Publishable = {
+  /** Absolute. */
+  readonly directory: string;
+  /** As the user wrote it. */
+  readonly name: string;
+  /** `<BOARD>[-<VARIANT>]`: what its place in a target is called. */
+  readonly targetName: string;
+  /** `<BOARD>[-<VARIANT>]-<version>`. */
+  readonly stem: string;
+  readonly manifest: Manifest;
+  /** Every file of the directory, as it was when it was checked, sorted by name. */
+  readonly files: readonly PublishedFile[];
+  readonly verification: Verification;
+};
+
+export type CheckOptions = {
+  readonly projectDirectory: string;
+  readonly trust?: string;
+};
+
+/** Files of a published tree, or of its root: no release may take their place. */
+const RESERVED_VERSION = /\.(?:json|html|sig|lock)$/i;
+const RESERVED_TARGET = 'assets';
+const PLAIN_NAME = /^[A-Za-z0-9_]{1,128}$/;
+/** As `checkVersion` of a plan has it. */
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/;
+/** As an index lists them. */
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}$/;
+
+/**
+ * Verifies a release directory and takes down what is in it: what is published later has to be exactly this. Whether it passed
+ * is in `verification`, for the gates to judge. Throws PublishError (RELEASE_REFUSED) when it is not a release directory, or one
+ * whose names cannot be those of published files; as `verifyPath` throws for a trust file.
+ */
+export async function checkPublishable(name: string, options: CheckOptions): Promise<Publishable> {
+  const { projectDirectory, trust } = options;
+  const directory = resolve(projectDirectory, name);
+  const verification = await verifyPath(directory, {
+    name,
+    projectDirectory,
+    ...(trust === undefined ? {} : { trust }),
+  });
+  const { manifest } = verification;
+  if (verification.kind !== 'release' || manifest === undefined) {
+    throw refused(name, 'is not a release directory of ota-build', RELEASE_HINT);
+  }
+  requirePlainNames(name, manifest);
+  const targetName = [manifest.board, manifest.variant]
+    .filter((part) => part !== undefined)
+    .join('-');
+  return {
+    directory,
+    name,
+    targetName,
+    stem: `${targetName}-${manifest.version}`,
+    manifest,
+    files: await hashFiles(directory, name),
+    verification,
+  };
+}
+
+const RELEASE_HINT = 'Name the directory that `ota-build` wrote, such as out/ESP32_GENERIC-1.2.3.';
+
+/** The names in a manifest become paths in a target. */
+function requirePlainNames(name: string, { board, variant, version }: Manifest): void {
+  for (const part of [board, ...(variant === undefined ? [] : [variant])])
+    if (!PLAIN_NAME.test(part))
+      throw refused(name, `is for a board or variant that cannot name a directory: '${part}'`);
+  if (board === RESERVED_TARGET && variant === undefined)
+    throw refused(name, `is for a board called ${board}, where a published tree has its scripts`);
+  if (!VERSION.test(version) || RESERVED_VERSION.test(version))
+    throw refused(name, `has a version that cannot name its directory: '${version}'`);
+}
+
+/** Every file that is there now. A release that passed the checker has nothing else. */
+async function hashFiles(directory: string, name: string): Promise<readonly PublishedFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files: PublishedFile[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name: file } = entry;
+    if (!entry.isFile() || !FILE_NAME.test(file))
+      throw refused(name, `has something in it that cannot be published: ${file}`);
+    const { size, sha256 } = await hashInput(
+      join(directory, file),
+      'a file of a release',
+      MOST_BYTES,
+    );
+    files.push({ file, size, sha256 });
+  }
+  if (files.every(({ file }) => file !== CHECKSUMS))
+    throw refused(
+      name,
+      `has no ${CHECKSUMS}: it is an unpacked zip`,
+      'Name the release directory that the zip lies in.',
+    );
+  return files;
+}
+
+function refused(name: string, problem: string, hint?: string): PublishError {
+  return new PublishError('RELEASE_REFUSED', `${name} ${problem}`, {
+    where: { file: name },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,0 +1,153 @@
+import { UsageError } from '../errors/families.ts';
+import type { SecretOptions } from '../keys/secret-source.ts';
+import type { Signer } from '../keys/signer.ts';
+import { channelOf, isChannel } from '../release-index/versions.ts';
+import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
+import { resolve } from 'node:path';
+import { objectionsTo, requireAllowed, type Candidate, type GateName } from './gates.ts';
+import { openIndexSigners } from './open-index-signers.ts';
+import { openTarget } from './open-target.ts';
+import { checkPublishable, type Publishable } from './publishable.ts';
+import type { KnownReleases, Publication, Published, PublishedRelease, Target } from './target.ts';
+
+export type PublishJob = SecretOptions & {
+  /** Release directories, as the user wrote them. */
+  readonly releases: readonly string[];
+  /** `dir:PATH`, `github:OWNER/REPO`. */
+  readonly targets: readonly string[];
+  readonly channel?: string;
+  readonly keys: readonly string[];
+  readonly trust?: string;
+  readonly allow: ReadonlySet<GateName>;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly note: (message: string) => void;
+  readonly warn: (code: string, message: string) => void;
+  /** Hears of every release that is out, also when a later one fails. */
+  readonly done: (target: string, release: PublishedRelease) => void;
+};
+
+/** What was published, or would have been. */
+export type PublishOutcome = {
+  readonly publications: readonly Publication[];
+  readonly published: readonly Published[];
+};
+
+/**
+ * Publishes release directories: opens the targets, verifies every release as it is on disk, asks the gates, and only then
+ * changes anything. A dry run stops there. Throws PublishError, VerifyError, SigningError, UsageError.
+ */
+export async function runPublish(job: PublishJob): Promise<PublishOutcome> {
+  const trust = await trustOf(job);
+  const targets = job.targets.map((name) => openTarget(name, targetOptions(job, trust)));
+  for (const target of targets) await target.preflight();
+  const releases = await checkReleases(job);
+  const signers = await openIndexSigners(job.keys, {
+    ...job,
+    scheme: releases[0]?.manifest.signing?.scheme ?? 'rsa3072',
+  });
+  const judge = judgeOf(job, { trust, signers });
+  const publications = releases.map((release) => publicationOf(release, job));
+  for (const target of targets) {
+    for (const publication of publications)
+      judge(
+        target,
+        publication,
+        await target.known(publication.release.targetName, signers),
+        'tell',
+      );
+  }
+  const published: Published[] = [];
+  if (job.dryRun) return { publications, published };
+  for (const target of targets) {
+    const admitted = publications.map((publication) => ({
+      ...publication,
+      admit: (known: KnownReleases) => {
+        judge(target, publication, known, 'silent');
+      },
+    }));
+    const done = (release: PublishedRelease): void => {
+      job.done(target.name, release);
+    };
+    published.push(await target.publish(admitted, signers, done));
+  }
+  return { publications, published };
+}
+
+async function trustOf({ projectDirectory, trust: name, warn }: PublishJob) {
+  const trust =
+    name === undefined
+      ? await projectTrust(projectDirectory)
+      : await readTrust(resolve(projectDirectory, name), name);
+  if (trust === undefined)
+    warn(
+      'TRUST_MISSING',
+      'no trust file was given (--trust, or keys/trust.yaml): that releases are whole is checked, not who signed them',
+    );
+  return trust;
+}
+
+function targetOptions(job: PublishJob, trust: Trust | undefined) {
+  const { projectDirectory, allow, signal, note } = job;
+  const counts = trust === undefined ? {} : { trust: trust.manifest };
+  return { projectDirectory, allow, signal, note, ...counts };
+}
+
+async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {
+  const releases: Publishable[] = [];
+  for (const name of job.releases) {
+    job.signal.throwIfAborted();
+    const { projectDirectory, trust } = job;
+    const release = await checkPublishable(name, {
+      projectDirectory,
+      ...(trust === undefined ? {} : { trust }),
+    });
+    const twin = releases.find(({ stem }) => stem === release.stem);
+    if (twin !== undefined)
+      throw new UsageError('USAGE', `${twin.name} and ${name} are both ${release.stem}`);
+    releases.push(release);
+  }
+  return releases;
+}
+
+function publicationOf(release: Publishable, { channel: asked, allow }: PublishJob): Publication {
+  const { version } = release.manifest;
+  const channel = asked ?? channelOf(version);
+  if (channel === undefined)
+    throw new UsageError(
+      'USAGE',
+      `version ${version} of ${release.name} says no channel: semver cannot read it`,
+      { hint: 'Name the channel with --channel.' },
+    );
+  if (!isChannel(channel))
+    throw new UsageError(
+      'USAGE',
+      `'${channel}' cannot be the name of a channel: expected a word of small letters, digits and -, such as beta`,
+    );
+  return { release, channel, repoint: allow.has('not-newer') };
+}
+
+function judgeOf(
+  { allow, warn }: PublishJob,
+  { trust, signers }: { readonly trust: Trust | undefined; readonly signers: readonly Signer[] },
+) {
+  return (
+    target: Target,
+    publication: Publication,
+    known: KnownReleases,
+    tell: 'tell' | 'silent',
+  ): void => {
+    const { release } = publication;
+    const candidate: Candidate = {
+      ...publication,
+      signers,
+      signsIndex: target.signsIndex === true,
+      ...(trust === undefined ? {} : { trust: trust.manifest }),
+    };
+    const objections = objectionsTo(candidate, known);
+    requireAllowed(release, objections, allow);
+    if (tell === 'silent') return;
+    for (const { gate, problem } of objections)
+      warn('GATE_ALLOWED', `${release.stem} ${problem}; --allow-${gate} was given`);
+  };
+}
