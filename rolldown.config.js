@@ -4,7 +4,7 @@ import { defineConfig } from 'rolldown';
 
 // One bundle, because a command line is judged by how fast it starts: loading a thousand small files took longer than
 // making a release. The packages stay in `dependencies`, so that audits of those who install us see them.
-export default defineConfig({
+const program = defineConfig({
   // A PKCS#11 module runs in a process of its own.
   input: { main: 'builder/main.ts', 'pkcs11-process': 'builder/keys/pkcs11/process.ts' },
   external: ['koffi'],
@@ -20,6 +20,28 @@ export default defineConfig({
   },
   plugins: [thirdPartyNotices()],
 });
+
+// What a published page loads in a browser: `publish` copies it beside the releases, so that no page needs a server of others.
+const page = defineConfig({
+  input: { page: 'builder/publish/page/browser/page.ts' },
+  platform: 'browser',
+  tsconfig: false,
+  // A browser cannot resolve the name of a package: what was not found would only be missed when the button is pressed.
+  onLog(level, log, handle) {
+    handle(log.code === 'UNRESOLVED_IMPORT' ? 'error' : level, log);
+  },
+  output: {
+    dir: 'dist/web',
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    minify: true,
+    cleanDir: true,
+  },
+  plugins: [thirdPartyNotices()],
+});
+
+export default [program, page];
 
 /** Writes the licences of everything that was bundled beside it, as those licences ask. */
 function thirdPartyNotices() {

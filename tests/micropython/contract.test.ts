@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { esp32 } from '../../builder/chip/esp32.ts';
 import { manifestSchema } from '../../builder/manifest/manifest.ts';
+import { pageFiles } from '../../builder/publish/page/page-files.ts';
+import { aPageInput } from '../support/pages.ts';
 import { fileOf, aRelease, manifestOf, stemOf, type Files } from '../support/release.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
 import { startPython, VERSIONS } from './interpreter.ts';
@@ -22,6 +24,19 @@ with open("/${stemOf(BOARD)}.app-bin", "rb") as f:
     assert device.runs(f.read()), "another image runs"
 assert ota.rollback.pending()
 ota.confirm()
+`;
+
+/** Installs from a web server that has the published tree: stable.json, and the app where that says it is. */
+const installFrom = (path: string) => `
+import bench, chip, internet, ota.update
+device = bench.new_device(chip.image(9 * 1024, version="1.2.2"), slot_size=0x20000)
+server = internet.Server()
+server.files["${path}"] = open("/stable.json", "rb").read()
+server.files["/board/1.2.3/${stemOf(BOARD)}.app-bin"] = open("/app.bin", "rb").read()
+ota.update.from_json("http://nas${path}", reboot=False, verbose=False)
+bench.reset()
+with open("/app.bin", "rb") as f:
+    assert device.runs(f.read()), "another image runs"
 `;
 
 describe('the package ota and the builder', () => {
@@ -53,6 +68,19 @@ describe('the package ota and the builder', () => {
     expect(traceback).toBe('');
     const { secureVersion, version, projectName } = manifestOf(release);
     expect(printed).toBe(`(0, ${secureVersion}, '${version}', '${projectName}')`);
+  });
+
+  test('agree on <channel>.json of a published tree: a device installs the app that it points to', async () => {
+    const { run, write } = await startPython({ load, extended: true });
+    const manifest = manifestOf(release);
+    const files = pageFiles(aPageInput(['stable', manifest]));
+    const json = files.find(({ file }) => file === 'stable.json');
+    const app = fileOf(release, `${stemOf(BOARD)}.app-bin`);
+    write('stable.json', json?.bytes ?? Buffer.alloc(0));
+    write('app.bin', app);
+    expect(run(installFrom('/board/stable.json')).traceback).toBe('');
+    write('app.bin', app.subarray(0, -1));
+    expect(run(installFrom('/board/stable.json')).traceback).toContain('IntegrityError');
   });
 
   test('agree on the form of a manifest: the ones of the cases are valid', async () => {
