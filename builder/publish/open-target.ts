@@ -1,5 +1,6 @@
 import { PublishError } from '../errors/families.ts';
 import { dirTarget, type DirTargetOptions } from './dir/dir-target.ts';
+import { makePage } from './dir/make-page.ts';
 import type { Target } from './target.ts';
 
 export type TargetOptions = DirTargetOptions;
@@ -11,7 +12,7 @@ export type TargetOptions = DirTargetOptions;
 export function openTarget(name: string, options: TargetOptions): Target {
   const [, kind = '', rest = ''] = /^([a-z]+):(.+)$/s.exec(name) ?? [];
   // `github:` has its place here: githubTarget(rest, options).
-  if (kind === 'dir') return dirTarget(name, rest, options);
+  if (kind === 'dir') return dirTarget(name, rest, { page: makePage, ...options });
   throw new PublishError('TARGET_INVALID', `'${name}' is not a target that could be published to`, {
     hint: 'Name a directory, as in --to dir:PATH.',
   });
