@@ -7,7 +7,8 @@ import { defineConfig } from 'rolldown';
 const program = defineConfig({
   // A PKCS#11 module runs in a process of its own.
   input: { main: 'builder/main.ts', 'pkcs11-process': 'builder/keys/pkcs11/process.ts' },
-  external: ['koffi'],
+  // koffi is native and optional; the other is what the CycloneDX library would write XML with, and does without.
+  external: ['koffi', 'xmlbuilder2'],
   platform: 'node',
   tsconfig: false,
   output: {

@@ -1,8 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { InterruptedError } from './errors/families.ts';
-import { packageDirectory } from './files/package-directory.ts';
+import { packageVersion } from './files/package-directory.ts';
 import { endAllGroups } from './process/process-groups.ts';
 
 const args = process.argv.slice(2);
@@ -42,9 +40,4 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     stderr: process.stderr,
     stdin: process.stdin,
   });
-}
-
-function packageVersion(): string {
-  const text = readFileSync(join(packageDirectory(), 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -23,6 +23,7 @@ import {
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
+import { releaseSbom } from '../sbom/release-sbom.ts';
 import { errorsOf } from '../verify/finding.ts';
 import { MOST_BYTES } from '../verify/read-release.ts';
 import { verifyRelease } from '../verify/release.ts';
@@ -69,7 +70,8 @@ export const bundleStage: Stage<Verified, Bundle> = {
 
 /** Writes all that is not there yet. What it holds, large ELF files among it, is let go before the release is read back. */
 async function writeRelease(context: Context, verified: Verified): Promise<Manifest> {
-  const listed = [...listFiles(verified), ...(await readSourceFiles(verified))];
+  const made = listFiles(verified);
+  const listed = [...made, ...(await readSourceFiles(verified)), await billOf(verified, made)];
   const manifest = makeManifest(verified, listed, context.warnings);
   const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
   const manifestBytes = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
@@ -79,6 +81,19 @@ async function writeRelease(context: Context, verified: Verified): Promise<Manif
   context.throwIfInterrupted();
   await writeFiles(verified, files);
   return manifest;
+}
+
+async function billOf(
+  { plan, source, inventory }: Verified,
+  files: readonly ListedFile[],
+): Promise<ListedFile> {
+  const bytes = await releaseSbom({
+    plan,
+    source,
+    files,
+    ...(inventory === undefined ? {} : { inventory }),
+  });
+  return { role: 'sbom', file: stemFiles(plan.stem).sbom, bytes };
 }
 
 async function readSourceFiles({

@@ -12,6 +12,7 @@ import type { Context } from '../pipeline/context.ts';
 import { openToolchain } from '../toolchain/open-toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { buildCache, cacheKey, type BuildCache } from './build-cache.ts';
+import { INVENTORY, writeInventory } from './build-inventory.ts';
 import { requireSameSources, writeBuildInputs, type BuildInputs } from './build-inputs.ts';
 import { runIdf } from './run-idf.ts';
 import { fragmentsFor, requireOptions, type MicroPythonPlan } from './sdkconfig.ts';
@@ -121,8 +122,12 @@ async function build(request: Build): Promise<FinishedBuild> {
       },
     });
     await checkOutcome({ directory, inputs, chip: plan.chip, logFile });
+    await writeInventory({ build: directory, tree, checkout, toolchain, chip: plan.chip });
     await clearOld(dirname(logFile), /\.log$/, LOGS_MS);
-    return { directory: await cache.keep(key, directory, RESULTS), fromCache: false };
+    return {
+      directory: await cache.keep(key, directory, [...RESULTS, INVENTORY]),
+      fromCache: false,
+    };
   } finally {
     await work.remove();
   }
@@ -206,6 +211,8 @@ async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<strin
   // Where the sources lie does not get into the firmware.
   const { directory: _directory, boardManifest: _manifest, ...sources } = source;
   return cacheKey({
+    // Builds that were kept without one are made again.
+    inventory: 1,
     ...{ board, variant, chip, version, projectName, secureVersion, sources },
     layout: plan.layout.partitions,
     tableOffset: plan.partitionTableOffset,

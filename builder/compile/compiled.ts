@@ -1,6 +1,7 @@
 import type { Chip } from '../chip/chip.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { BuildInventory } from './build-inventory.ts';
 import type { MicroPythonBanner, RollbackSupport } from './micropython-banner.ts';
 
 /** Where an app came from, as the manifest tells it. */
@@ -73,10 +74,15 @@ export type Compiled = {
   readonly source: SourceFacts;
   /** Only builds have them. */
   readonly sourceFiles?: readonly SourceFile[];
+  /** Only builds from source have one. */
+  readonly inventory?: BuildInventory;
 };
 
 /** What a source of firmware gives, with what its user has to be told. */
-export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source' | 'sourceFiles'> & {
+export type FirmwareParts = Pick<
+  Compiled,
+  'app' | 'bootloader' | 'source' | 'sourceFiles' | 'inventory'
+> & {
   readonly notes: readonly string[];
   readonly warnings: readonly Warning[];
 };

@@ -1,6 +1,7 @@
 import type { Chip } from '../chip/chip.ts';
 import { CompileError } from '../errors/families.ts';
 import { readBuildDirectory, type BuildDirectory } from './build-directory.ts';
+import { readInventory } from './build-inventory.ts';
 import { buildWarnings, checkBuildSecurity } from './build-security.ts';
 import type { FinishedBuild } from './compile-micropython.ts';
 import type { FirmwareParts, MicroPythonFacts } from './compiled.ts';
@@ -28,6 +29,7 @@ export async function readMicroPythonBuild(
     app: build.app.bytes,
     source: factsOf(plan, build),
     sourceFiles: build.sourceFiles,
+    inventory: await readInventory(directory),
     notes: uncheckedNote(plan),
     warnings: [
       ...(source.dirty ? [dirtyWarning(source.described)] : []),

@@ -11,6 +11,7 @@ const schema = z.object({
   target: text,
   app_elf: text,
   git_revision: text.optional(),
+  build_components: z.array(text).optional(),
 });
 
 /** What an ESP-IDF build says of its project. */
@@ -24,6 +25,8 @@ export type ProjectDescription = {
   readonly elf: string;
   /** `v5.5.1`, or what `git describe` said of ESP-IDF. */
   readonly idfVersion?: string;
+  /** Components that were built, `espressif__mdns` for one of the component registry. */
+  readonly components?: readonly string[];
 };
 
 /**
@@ -40,5 +43,6 @@ export function parseProjectDescription(bytes: Buffer, file: string): ProjectDes
     target: project.target,
     elf: project.app_elf,
     ...(revision === '' ? {} : { idfVersion: revision }),
+    ...(project.build_components === undefined ? {} : { components: project.build_components }),
   };
 }

@@ -24,6 +24,7 @@ export const ARTIFACT_ROLES = [
   'sdkconfig',
   'elf',
   'map',
+  'sbom',
 ] as const;
 
 export const manifestSchema = z

@@ -17,6 +17,7 @@ export function stemFiles(stem: string): {
   readonly elf: string;
   readonly map: string;
   readonly zip: string;
+  readonly sbom: string;
 } {
   return {
     firmware: `${stem}.bin`,
@@ -24,6 +25,7 @@ export function stemFiles(stem: string): {
     elf: `${stem}.elf`,
     map: `${stem}.map`,
     zip: `${stem}.zip`,
+    sbom: `${stem}.cdx.json`,
   };
 }
 

@@ -154,7 +154,7 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
     kind: 'local',
     idf: idf.version,
     title: `ESP-IDF ${idfTag(idf.version)} in ${idf.path}`,
-    identity: await identify(idf),
+    ...(await identify(idf)),
     facts: { kind: 'local' },
     invocation: ({ program, args, environment }) => ({
       program: program === 'idf.py' ? idf.idfPy : program,
@@ -166,7 +166,11 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
 }
 
 /** Version, commit, local changes and the compilers on PATH. */
-async function identify({ path, version, environment }: LocalIdf): Promise<string> {
+async function identify({
+  path,
+  version,
+  environment,
+}: LocalIdf): Promise<Pick<Toolchain, 'identity' | 'source'>> {
   const options = { directory: path, timeoutMs: TIMEOUT_MS, environment };
   const [commit, diff, ...compilers] = await Promise.all([
     readGit(['rev-parse', 'HEAD'], options),
@@ -184,7 +188,10 @@ async function identify({ path, version, environment }: LocalIdf): Promise<strin
       .digest('hex'),
     ...compilers.map(({ ok, stdout }) => (ok ? (stdout.split('\n')[0] ?? '') : '-')),
   ];
-  return parts.join('\n');
+  const identity = parts.join('\n');
+  if (!commit.ok) return { identity };
+  const dirty = !diff.ok || diff.stdout.trim() !== '';
+  return { identity, source: { commit: commit.stdout.trim(), dirty } };
 }
 
 function lastLine(text: string): string {

@@ -29,6 +29,8 @@ export type Toolchain = {
   /** Equal for toolchains that make the same bytes: a part of the cache's key. */
   readonly identity: string;
   readonly facts: ToolchainFacts;
+  /** What git says of ESP-IDF's sources, where it can be asked. */
+  readonly source?: { readonly commit: string; readonly dirty: boolean };
   /** How `program` of this toolchain is started. */
   readonly invocation: (request: InvocationRequest) => Invocation;
   /** Ends what an interrupted invocation left running elsewhere. */

@@ -47,6 +47,7 @@ export type FindingCode =
   | 'CHECKSUMS_MISMATCH'
   | 'ZIP_MISMATCH'
   | 'SOURCE_FILE_MISMATCH'
+  | 'SBOM_MISMATCH'
   | 'DRILL'
   | 'RELEASE_WARNING';
 

@@ -9,6 +9,7 @@ import { checkFlashImage } from './flash-image.ts';
 import { checkManifestSignature } from './manifest-signature.ts';
 import { readRelease, type ReleaseFiles } from './read-release.ts';
 import { checkReleaseParts } from './release-parts.ts';
+import { checkSbom } from './sbom.ts';
 import type { CheckedSignature } from './signature.ts';
 import { checkSourceFiles } from './source-files.ts';
 import type { RoleTrust } from './trust-policy.ts';
@@ -85,6 +86,7 @@ export async function checkRelease(
       },
       ...parts.checks,
       checkSourceFiles(manifest, { files, digests, description: parts.description }),
+      checkSbom(manifest, files),
       {
         title: 'full-flash image',
         findings: checkFlashImage(manifest, files),

@@ -261,7 +261,7 @@ describe('the same inputs', () => {
     const differing = [...first.keys()].filter(
       (name) => !first.get(name)?.equals(second.get(name) ?? Buffer.alloc(0)),
     );
-    const carriers = ['.app-bin', '.bin', '.zip'].map((suffix) => `${STEM}${suffix}`);
+    const carriers = ['.app-bin', '.bin', '.cdx.json', '.zip'].map((suffix) => `${STEM}${suffix}`);
     expect(differing).toEqual(
       [...carriers, 'SHA256SUMS', 'manifest.json', 'manifest.json.sig'].sort(),
     );

@@ -59,6 +59,19 @@ describe.skipIf(without)(`a build from source (${NEEDS_CMAKE})`, () => {
     expect(JSON.stringify(manifest)).not.toContain(workspace.directory);
     const verified = await workspace.run(['verify', RELEASE]);
     expect(verified.code, verified.stdout).toBe(0);
+    const bill = (await workspace.read(RELEASE, 'ESP32_GENERIC-1.2.3.cdx.json')).toString();
+    expect(bill).not.toContain(workspace.directory);
+    const { components } = JSON.parse(bill) as {
+      components: { 'bom-ref': string; purl: string }[];
+    };
+    expect(components.map((each) => [each['bom-ref'], each.purl])).toEqual([
+      ['component:espressif/mdns', undefined],
+      ['esp-idf', 'pkg:github/espressif/esp-idf@v5.5.1'],
+      ['frozen:_boot.mpy', undefined],
+      ['frozen:asyncio/core.mpy', undefined],
+      ['micropython', `pkg:github/micropython/micropython@${commit}`],
+      ['ota-build:firmware', undefined],
+    ]);
     const [call] = await callsOf(workspace);
     expect(call?.environment).toMatchObject({
       SOURCE_DATE_EPOCH: String(Date.parse('2026-04-06T00:00:00Z') / 1000),

@@ -30,6 +30,7 @@ export function releaseFiles(stem: string): readonly string[] {
   return [
     `${stem}.app-bin`,
     `${stem}.bin`,
+    `${stem}.cdx.json`,
     `${stem}.zip`,
     'SHA256SUMS',
     'bootloader.bin',

@@ -40,6 +40,23 @@ export async function makeSourceProject(): Promise<SourceProject> {
   return { workspace, environment, sources: await makeMicroPython(workspace) };
 }
 
+/** What the IDF component manager resolved: the fake idf.py builds one of the two. */
+const LOCK = `dependencies:
+  espressif/lan867x:
+    component_hash: ${'0f'.repeat(32)}
+    source: {registry_url: https://example.com/, type: service}
+    version: 1.0.3
+  espressif/mdns:
+    component_hash: ${'a6'.repeat(32)}
+    source: {registry_url: https://example.com/, type: service}
+    version: 1.1.0
+  idf:
+    source: {type: idf}
+    version: 5.5.1
+target: esp32
+version: 2.0.0
+`;
+
 /** A MicroPython source tree as far as the build looks at it, with boards for two chips and a variant. */
 export async function makeMicroPython(
   workspace: Workspace,
@@ -58,7 +75,7 @@ export async function makeMicroPython(
     [`${directory}/docs/index.rst`]: 'left out of a build\n',
     [`${directory}/ports/unix/main.c`]: '// left out of a build\n',
     [`${esp32}/CMakeLists.txt`]: 'project(micropython)\n',
-    [`${esp32}/lockfiles`]: 'as checked out\n',
+    [`${esp32}/lockfiles/dependencies.lock.esp32`]: LOCK,
     [`${esp32}/boards/manifest.py`]: 'freeze("modules")\n',
     [`${esp32}/boards/sdkconfig.base`]:
       'CONFIG_ESPTOOLPY_FLASHSIZE_4MB=y\nCONFIG_APP_EXCLUDE_PROJECT_VER_VAR=y\n',

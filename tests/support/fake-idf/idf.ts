@@ -72,7 +72,11 @@ async function build(): Promise<void> {
   options.set('CONFIG_IDF_TARGET', `"${chip.name}"`);
   if (mode === 'drops-rollback') options.set('CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE', 'n');
   // A real build leaves things in its source tree.
-  appendFileSync(join(port, 'lockfiles'), 'changed by the build\n');
+  mkdirSync(join(port, 'lockfiles'), { recursive: true });
+  appendFileSync(
+    join(port, 'lockfiles', `dependencies.lock.${chip.name}`),
+    '# changed by the build\n',
+  );
   await steps();
   writeOutcome(out, chip, options);
 }
@@ -211,6 +215,8 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
   };
   file('micropython.bin', app);
   if (mode !== 'no-elf') file('micropython.elf', elf);
+  file('frozen_mpy/asyncio/core.mpy', 'M\x06 compiled');
+  file('frozen_mpy/_boot.mpy', 'M\x06 compiled too');
   file('micropython.map', 'Archive member included to satisfy reference by file\n');
   file('bootloader/bootloader.bin', makeBootloader({ chip }));
   file('partition_table/partition-table.bin', encodePartitionTable(rows));
@@ -227,6 +233,7 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
       target: chip.name,
       app_elf: 'micropython.elf',
       app_bin: 'micropython.bin',
+      build_components: ['main', 'espressif__mdns'],
     }),
   );
   const flashed = (offset: number, name: string) => ({

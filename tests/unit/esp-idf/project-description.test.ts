@@ -15,6 +15,7 @@ describe('project_description.json', () => {
     expect(parseProjectDescription(bytes, NAME)).toEqual({
       projectName: 'micropython',
       projectVersion: '1.28.0',
+      components: ['main', ''],
       target: 'esp32',
       elf: 'micropython.elf',
       idfVersion: 'v5.5.1',
