@@ -210,7 +210,8 @@ async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<strin
     layout: plan.layout.partitions,
     tableOffset: plan.partitionTableOffset,
     flash: plan.flash,
-    scheme: signing?.scheme,
+    // Signing by itself happens to what was compiled.
+    scheme: source.verification === 'none' ? undefined : signing?.scheme,
     fragments: fragmentsFor(plan),
     toolchain: toolchain.identity,
     firmware: await hashFirmware(),

@@ -193,12 +193,29 @@ describe.skipIf(without)(`a second build from source (${NEEDS_CMAKE})`, () => {
     git(project.sources, 'clean', '-fdq');
   });
 
+  test('does not compile for a signature that the firmware does not check', async () => {
+    const count = (await callsOf(project.workspace)).length;
+    expect(await callsAfter(['--sign'])).toBe(count);
+  });
+
   test.each<readonly [string, () => Promise<number>]>([
     ['--no-cache', () => callsAfter(['--no-cache'])],
     ['another version', () => callsAfter(['--app-version', '1.2.4'])],
     ['another secure_version', () => callsAfter(['--secure-version', '1'])],
     ['another project name', () => callsAfter(['--project-name', 'lamp'])],
-    ['a signature that the firmware checks', () => callsAfter(['--sign'])],
+    [
+      'a signature that the firmware checks',
+      async () => {
+        await project.workspace.write(
+          'profiles/checks.yaml',
+          [
+            'schema: 1\nboard: ESP32_GENERIC\nchip: esp32\nflash:\n  size: 4MB',
+            'partitions:\n  layout: ota-4MiB\nsigning:\n  scheme: rsa3072\n  verification: on-update\n',
+          ].join('\n'),
+        );
+        return callsAfter(['--profile', 'profiles/checks.yaml', '--sign']);
+      },
+    ],
     ['another date', () => callsAfter([], { SOURCE_DATE_EPOCH: '1700000000' })],
     [
       'another ESP-IDF',
