@@ -302,4 +302,16 @@ describe.skipIf(without)(`progress of a build from source (${NEEDS_CMAKE})`, () 
     for (const line of result.text.split('\n'))
       expect(line.slice(line.lastIndexOf('\u001b[K'))).not.toMatch(/\[[#.]{24}\]/);
   });
+
+  test('is cleared from a terminal before an error', async ({ skip }) => {
+    const { workspace, environment } = await makeSourceProject();
+    const { terminalRun } = await import('../support/terminal.ts');
+    const failing = { ...environment, FAKE_IDF: 'compile-error' };
+    const result = await terminalRun(workspace, BUILD, failing);
+    if (result === undefined) return skip('needs script of util-linux');
+    expect(result.code, result.text).toBe(6);
+    const line = result.text.split('\n').find((each) => each.includes('error:')) ?? '';
+    expect(line).toMatch(/\[[#.]{24}\]/);
+    expect(line.slice(line.lastIndexOf('\u001b[K'))).not.toMatch(/\[[#.]{24}\]/);
+  });
 });
