@@ -8,6 +8,7 @@ import {
   makeSourceProject,
   NEEDS_CMAKE,
   type SourceProject,
+  writeScript,
 } from '../support/fake-idf.ts';
 import { git, makeRepository } from '../support/git.ts';
 
@@ -155,6 +156,23 @@ describe.skipIf(without)(`a build from source (${NEEDS_CMAKE})`, () => {
     const again = await workspace.runHere(args, { environment });
     expect(again.code, again.stderr).toBe(0);
     expect(await callsOf(workspace)).toHaveLength(2);
+  });
+});
+
+describe.skipIf(without)(`a build from source with ccache (${NEEDS_CMAKE})`, () => {
+  test('hands the compiler the paths that it gets without ccache', async () => {
+    const { workspace, environment } = await makeSourceProject();
+    await writeScript(workspace.path('bin', 'ccache'), 'exec "$@"');
+    const built = await workspace.runHere(BUILD, {
+      environment: {
+        ...environment,
+        PATH: `${workspace.path('bin')}:${environment['PATH'] ?? ''}`,
+        CCACHE_BASEDIR: '/',
+      },
+    });
+    expect(built.code, built.stderr).toBe(0);
+    const [call] = await callsOf(workspace);
+    expect(call?.environment).toMatchObject({ IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: '' });
   });
 });
 
