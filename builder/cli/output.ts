@@ -10,6 +10,9 @@ export type OutputOptions = {
 /** Colours of a stream: none when it is not a terminal or NO_COLOR is set. */
 export type Colours = ReturnType<typeof picocolors.createColors>;
 
+/** Terminals with a line that the next one takes the place of: an error comes from another Output than the progress. */
+const transients = new WeakSet<OutputStream>();
+
 /**
  * Where a command's words go. With --json the result is one object on stdout and all else goes to stderr; without, the
  * result is text on stdout. --quiet leaves results, warnings and errors.
@@ -20,8 +23,6 @@ export class Output {
   readonly width: number;
   private readonly stdout: OutputStream;
   private readonly stderr: OutputStream;
-  /** A line that the next one takes the place of is on the terminal. */
-  private hasTransient = false;
 
   constructor(edge: ProcessEdge, options: OutputOptions) {
     this.options = options;
@@ -56,7 +57,7 @@ export class Output {
   transient(text: string): void {
     if (!this.isLive) return;
     this.stderr.write(`\r\u001b[K${text}`);
-    this.hasTransient = true;
+    transients.add(this.stderr);
   }
 
   /** What must be read: warnings and errors. */
@@ -66,8 +67,7 @@ export class Output {
   }
 
   private clearTransient(): void {
-    if (this.hasTransient) this.stderr.write('\r\u001b[K');
-    this.hasTransient = false;
+    if (transients.delete(this.stderr)) this.stderr.write('\r\u001b[K');
   }
 }
 

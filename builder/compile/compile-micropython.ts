@@ -188,9 +188,9 @@ async function buildEnvironment(
     // The tree has no git of its own, in which this would look for changes; nor is one above it any business of the build.
     MICROPY_MAINTAINER_BUILD: '0',
     GIT_CEILING_DIRECTORIES: dirname(work),
-    ...(hasCcache
-      ? { IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: work, CCACHE_NOHASHDIR: 'true' }
-      : {}),
+    // Without a base directory, even one that its user has set: ccache would hand the compiler relative paths, which get into
+    // the ELF file, and the app names that file by its SHA-256.
+    ...(hasCcache ? { IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: '' } : {}),
   };
 }
 
@@ -217,7 +217,8 @@ async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<strin
     layout: plan.layout.partitions,
     tableOffset: plan.partitionTableOffset,
     flash: plan.flash,
-    scheme: signing?.scheme,
+    // Signing by itself happens to what was compiled.
+    scheme: source.verification === 'none' ? undefined : signing?.scheme,
     fragments: fragmentsFor(plan),
     toolchain: toolchain.identity,
     firmware: await hashFirmware(),

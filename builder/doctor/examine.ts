@@ -80,7 +80,8 @@ const OPTIONAL: readonly Wanted[] = [
     ask: ['version'],
     neededFor: 'writing a release to a device by cable',
     optional: true,
-    hint: 'pip install esptool',
+    hint: "pip install --upgrade 'esptool>=5'",
+    since: { major: 5, because: 'the commands that a build prints are those of esptool 5' },
   },
 ];
 

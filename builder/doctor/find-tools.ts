@@ -26,13 +26,15 @@ export type Wanted = {
   readonly neededFor: string;
   readonly optional: boolean;
   readonly hint: string;
+  /** First major version that is of use, and why. */
+  readonly since?: { readonly major: number; readonly because: string };
 };
 
 const TIMEOUT_MS = 20_000;
 
 /** Looks for a program on PATH and asks for its version. Throws nothing: what is wrong is in the answer. */
 export async function findTool(
-  { names, ask, neededFor, optional, hint }: Wanted,
+  { names, ask, neededFor, optional, hint, since }: Wanted,
   environment: Environment,
 ): Promise<Tool> {
   const [name] = names;
@@ -50,7 +52,10 @@ export async function findTool(
       return { ...common, state: 'unusable', problem: problem || 'it does not run', hint };
     }
     const version = /\d+\.\d+(?:\.\d+)*/.exec(`${stdout}\n${stderr}`)?.[0];
-    return { ...common, state: 'found', ...(version === undefined ? {} : { version }) };
+    if (version === undefined) return { ...common, state: 'found' };
+    if (since !== undefined && Number.parseInt(version) < since.major)
+      return { ...common, version, state: 'unusable', problem: since.because, hint };
+    return { ...common, version, state: 'found' };
   }
   return { name, state: 'missing', neededFor, optional, hint };
 }

@@ -47,9 +47,10 @@ export async function fetchCheckout(pinned: PinnedSource, host: FetchHost): Prom
 async function cloneInto(
   target: string,
   repository: string,
-  { version }: PinnedSource,
+  pinned: PinnedSource,
   host: FetchHost,
 ): Promise<void> {
+  const { version } = pinned;
   host.note(`fetching MicroPython ${version} from ${withoutCredentials(repository)}`);
   const aside = `${target}.${randomBytes(6).toString('hex')}.partial`;
   await makeCacheDirectory(dirname(target));
@@ -60,6 +61,7 @@ async function cloneInto(
       dirname(target),
       { ...host, repository, version },
     );
+    await requireCommit(aside, repository, pinned);
     const { needed } = await readSubmodules(aside);
     if (needed.length > 0) {
       const paths = needed.map(({ path }) => path);
@@ -92,7 +94,7 @@ async function git(
   });
   if (what.signal.aborted) throw what.signal.reason;
   if (ok) return;
-  const reason = withoutCredentials(stderr.trim().split('\n').at(-1) ?? '');
+  const reason = withoutCredentials(reasonIn(stderr));
   if (reason === '') {
     const { ok: hasGit } = await runGit(['--version'], {
       directory,
@@ -111,8 +113,18 @@ async function git(
   throw new FetchError(
     'SOURCE_UNREACHABLE',
     `MicroPython ${what.version} could not be fetched from ${withoutCredentials(what.repository)}: ${reason}`,
-    { hint: 'Name a checkout that is here with --micropython DIR, or try again with a network.' },
+    {
+      hint: /Remote branch .* not found/.test(reason)
+        ? `There is no tag ${what.version} there: look at micropython.version in the profile.`
+        : 'Name a checkout that is here with --micropython DIR, or try again with a network.',
+    },
   );
+}
+
+/** What git says first is why; what comes last is often only that it gave up. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  return lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1) ?? '';
 }
 
 async function requireCommit(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { ToolchainError } from '../errors/families.ts';
 import { findProgram } from '../files/find-program.ts';
 import { readInput } from '../files/read-input.ts';
@@ -106,6 +106,21 @@ async function readVersion(
 /** What export.sh would set, as `idf_tools.py export --format key-value` prints it. */
 async function exportedEnvironment(path: string, environment: Environment): Promise<Environment> {
   const tools = join(path, 'tools', 'idf_tools.py');
+  if (
+    !(await stat(tools).then(
+      (found) => found.isFile(),
+      () => false,
+    ))
+  ) {
+    throw new ToolchainError(
+      'IDF_MISSING',
+      `IDF_PATH is ${path}, where there is no ESP-IDF: it has no tools/idf_tools.py`,
+      {
+        where: { file: path },
+        hint: 'IDF_PATH names the top directory of ESP-IDF, the one with tools/ and components/ in it.',
+      },
+    );
+  }
   const withPath = { ...environment, IDF_PATH: path };
   const { ok, stdout, stderr } = await runTool(
     'python3',

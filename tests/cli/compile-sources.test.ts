@@ -58,6 +58,13 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
     });
   });
 
+  test('are not named beside a finished firmware, where nothing would be compiled', async () => {
+    expectSentence(await named('--board', 'ESP32_GENERIC', '--firmware', 'drill'), {
+      code: 2,
+      says: /'--micropython <dir>' cannot be used with option '--firmware <source>'/,
+    });
+  });
+
   test('have boards: one that is not there is refused, with the likeliest', async () => {
     expectSentence(await named('--board', 'UM_TINYS2'), {
       code: 3,

@@ -8,6 +8,7 @@ import {
   makeSourceProject,
   NEEDS_CMAKE,
   type SourceProject,
+  writeScript,
 } from '../support/fake-idf.ts';
 import { git, makeRepository } from '../support/git.ts';
 
@@ -171,6 +172,23 @@ describe.skipIf(without)(`a build from source (${NEEDS_CMAKE})`, () => {
   });
 });
 
+describe.skipIf(without)(`a build from source with ccache (${NEEDS_CMAKE})`, () => {
+  test('hands the compiler the paths that it gets without ccache', async () => {
+    const { workspace, environment } = await makeSourceProject();
+    await writeScript(workspace.path('bin', 'ccache'), 'exec "$@"');
+    const built = await workspace.runHere(BUILD, {
+      environment: {
+        ...environment,
+        PATH: `${workspace.path('bin')}:${environment['PATH'] ?? ''}`,
+        CCACHE_BASEDIR: '/',
+      },
+    });
+    expect(built.code, built.stderr).toBe(0);
+    const [call] = await callsOf(workspace);
+    expect(call?.environment).toMatchObject({ IDF_CCACHE_ENABLE: '1', CCACHE_BASEDIR: '' });
+  });
+});
+
 describe.skipIf(without)(`a second build from source (${NEEDS_CMAKE})`, () => {
   let project: SourceProject;
 
@@ -206,12 +224,29 @@ describe.skipIf(without)(`a second build from source (${NEEDS_CMAKE})`, () => {
     git(project.sources, 'clean', '-fdq');
   });
 
+  test('does not compile for a signature that the firmware does not check', async () => {
+    const count = (await callsOf(project.workspace)).length;
+    expect(await callsAfter(['--sign'])).toBe(count);
+  });
+
   test.each<readonly [string, () => Promise<number>]>([
     ['--no-cache', () => callsAfter(['--no-cache'])],
     ['another version', () => callsAfter(['--app-version', '1.2.4'])],
     ['another secure_version', () => callsAfter(['--secure-version', '1'])],
     ['another project name', () => callsAfter(['--project-name', 'lamp'])],
-    ['a signature that the firmware checks', () => callsAfter(['--sign'])],
+    [
+      'a signature that the firmware checks',
+      async () => {
+        await project.workspace.write(
+          'profiles/checks.yaml',
+          [
+            'schema: 1\nboard: ESP32_GENERIC\nchip: esp32\nflash:\n  size: 4MB',
+            'partitions:\n  layout: ota-4MiB\nsigning:\n  scheme: rsa3072\n  verification: on-update\n',
+          ].join('\n'),
+        );
+        return callsAfter(['--profile', 'profiles/checks.yaml', '--sign']);
+      },
+    ],
     ['another date', () => callsAfter([], { SOURCE_DATE_EPOCH: '1700000000' })],
     [
       'another ESP-IDF',
@@ -297,5 +332,17 @@ describe.skipIf(without)(`progress of a build from source (${NEEDS_CMAKE})`, () 
     // No bar is left standing: each is cleared by what comes next.
     for (const line of result.text.split('\n'))
       expect(line.slice(line.lastIndexOf('\u001b[K'))).not.toMatch(/\[[#.]{24}\]/);
+  });
+
+  test('is cleared from a terminal before an error', async ({ skip }) => {
+    const { workspace, environment } = await makeSourceProject();
+    const { terminalRun } = await import('../support/terminal.ts');
+    const failing = { ...environment, FAKE_IDF: 'compile-error' };
+    const result = await terminalRun(workspace, BUILD, failing);
+    if (result === undefined) return skip('needs script of util-linux');
+    expect(result.code, result.text).toBe(6);
+    const line = result.text.split('\n').find((each) => each.includes('error:')) ?? '';
+    expect(line).toMatch(/\[[#.]{24}\]/);
+    expect(line.slice(line.lastIndexOf('\u001b[K'))).not.toMatch(/\[[#.]{24}\]/);
   });
 });

@@ -41,9 +41,24 @@ describe('doctor', () => {
       /✓ ESP-IDF +v5\.5\.1 {2}\S+esp-idf {2}for compiling MicroPython v1\.28\.0/,
     );
     expect(result.stdout).toMatch(/✓ cmake +3\.25\.1 {2}\S+\/all\/cmake/);
-    expect(result.stdout).toMatch(/- esptool +not found.*\n.*hint: pip install esptool/);
+    expect(result.stdout).toMatch(
+      /- esptool +not found.*\n.*hint: pip install --upgrade 'esptool>=5'/,
+    );
     expect(result.stdout).toContain('ok: MicroPython can be compiled here (local).');
     expect(await work.listing()).toEqual(before);
+  });
+
+  test.each([
+    ['4.7.0', 'unusable'],
+    ['5.0.1', 'found'],
+  ])('says of esptool %s that it is %s', async (version, state) => {
+    const folder = `esptool-${version}`;
+    await writeScript(work.path(folder, 'esptool.py'), `echo "esptool.py v${version}"`);
+    const result = await doctor({ ...idf, PATH: `${work.path(folder)}:${idf['PATH']}` }, '--json');
+    // It is no part of compiling.
+    expect(result.code).toBe(0);
+    const { tools } = examined(result);
+    expect(tools.find(({ name }) => name === 'esptool')).toMatchObject({ state, version });
   });
 
   test('holds ESP-IDF against the MicroPython that is to be compiled', async () => {

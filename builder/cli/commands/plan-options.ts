@@ -41,9 +41,11 @@ function withSourceOptions(command: Command) {
       'what to repackage: a MicroPython .bin as released, a merged image, an .app-bin or a finished ESP-IDF build ' +
         'directory; drill: the built-in rollback drill',
     )
-    .option(
-      '--micropython <dir>',
-      'MicroPython source tree to compile (default: the version in the profile, fetched by git)',
+    .addOption(
+      new Option(
+        '--micropython <dir>',
+        'MicroPython source tree to compile (default: the version in the profile, fetched by git)',
+      ).conflicts('firmware'),
     )
     .addOption(
       new Option(

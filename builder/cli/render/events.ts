@@ -12,7 +12,7 @@ export function renderEvent(event: RunEvent, output: Output): void {
       return;
     case 'stage-finished':
       output.progress(
-        `${colours.green('✓')} ${event.title} ${colours.dim(`${Math.round(event.durationMs)} ms`)}`,
+        `${colours.green('✓')} ${event.title} ${colours.dim(duration(event.durationMs))}`,
       );
       return;
     case 'stage-skipped':
@@ -27,4 +27,10 @@ export function renderEvent(event: RunEvent, output: Output): void {
     case 'warning':
       output.alert(`${colours.yellow('warning:')} ${printable(event.message)}`);
   }
+}
+
+function duration(durationMs: number): string {
+  if (durationMs < 10_000) return `${Math.round(durationMs)} ms`;
+  const seconds = Math.round(durationMs / 1000);
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

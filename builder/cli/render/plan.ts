@@ -42,7 +42,7 @@ function describeBuild(source: MicroPythonSource): [string, string][] {
     ],
     [
       'build',
-      `optimised for ${source.optimization === 'size' ? 'size' : 'what the board says'}, built at ${source.builtAt}`,
+      `${source.optimization === 'size' ? 'optimised for size' : 'optimised as the board says'}, built at ${source.builtAt}`,
     ],
     [
       '',

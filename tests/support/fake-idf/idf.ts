@@ -88,6 +88,7 @@ function record(port: string, out: string): void {
   const names = [
     ...['SOURCE_DATE_EPOCH', 'MICROPY_GIT_TAG', 'MICROPY_GIT_HASH', 'IDF_PATH', 'FROM_EXPORT'],
     ...['CFLAGS', 'IDF_TARGET', 'NINJA_STATUS', 'GIT_DIR', 'MAKEFLAGS'],
+    ...['IDF_CCACHE_ENABLE', 'CCACHE_BASEDIR'],
   ];
   const environment = Object.fromEntries(names.map((name) => [name, process.env[name]]));
   const call = {
