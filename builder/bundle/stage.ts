@@ -55,7 +55,7 @@ export const bundleStage: Stage<Verified, Bundle> = {
     );
     context.throwIfInterrupted();
     await staging.publish();
-    const { chip, layout, description, signature } = verified;
+    const { chip, layout, description, signature, inventory } = verified;
     return {
       plan,
       chip,
@@ -64,6 +64,7 @@ export const bundleStage: Stage<Verified, Bundle> = {
       directory: target,
       manifest,
       ...(signature === undefined ? {} : { signature }),
+      ...(inventory === undefined ? {} : { inventory }),
     };
   },
 };

@@ -61,12 +61,20 @@ export async function writeInventory(request: InventoryRequest): Promise<void> {
 export async function readInventory(directory: string): Promise<BuildInventory> {
   const file = join(directory, INVENTORY);
   const bytes = await readInput(file, 'the list of what went into a build', LIMIT);
-  const result = checkSchema(schema, JSON.parse(bytes.toString('utf8')));
+  const result = checkSchema(schema, parseJson(bytes));
   if (result.ok) return result.value;
   const [issue] = result.issues;
   throw new FormatError('BAD_VALUE', `${file}: ${issue?.path.join('.')}: ${issue?.message}`, {
     where: { file },
   });
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -34,6 +34,7 @@ const SMALL = [
 const SAMPLED = [
   `${STEM}.app-bin`,
   `${STEM}.bin`,
+  `${STEM}.cdx.json`,
   'bootloader.bin',
   'partition-table.bin',
   'otadata.bin',

@@ -95,7 +95,8 @@ export function withManifest(files: Files, edit: (manifest: Manifest) => unknown
 }
 
 /** With sizes and digests in the manifest that are those of the files: the first thing that a forger repairs. */
-export function withManifestDigests(files: Files): Files {
+export function withManifestDigests(forged: Files): Files {
+  const files = withBillOfApp(forged);
   return withManifest(files, (manifest) => ({
     ...manifest,
     artifacts: manifest.artifacts.map((artifact) => {
@@ -104,6 +105,19 @@ export function withManifestDigests(files: Files): Files {
       return { ...artifact, size: bytes.length, sha256: sha256(bytes).toString('hex') };
     }),
   }));
+}
+
+/** With the app's own SHA-256 in the bill of materials. */
+function withBillOfApp(files: Files): Files {
+  const { artifacts } = manifestOf(files);
+  const [app, bill] = (['app', 'sbom'] as const).map((role) =>
+    artifacts.find((artifact) => artifact.role === role),
+  );
+  const [bytes, text] = [files.get(app?.file ?? ''), files.get(bill?.file ?? '')];
+  if (app === undefined || bill === undefined || bytes === undefined || text === undefined)
+    return files;
+  const changed = text.toString().replaceAll(app.sha256, sha256(bytes).toString('hex'));
+  return withFile(files, bill.file, Buffer.from(changed));
 }
 
 /** With a zip of the files as they are now, and SHA256SUMS over all of them: what a forger repairs next. */

@@ -16,11 +16,19 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
     .option('--out <dir>', 'directory that the release directory goes into', 'out')
     .option('--force', 'replace a release directory that is there already')
     .option('--no-cache', 'compile although nothing changed since the last time')
+    .option('--provenance <file>', 'also write where the release comes from, as SLSA provenance v1')
     .option('--dry-run', 'check everything up to signing, in memory, and write nothing')
     .action(async (options) => {
       const { edge } = host;
       const output = new Output(edge, options);
       const { buildRelease } = await import('../build-release.ts');
+      const target = resolve(edge.directory, options.out);
+      const { provenanceFile, writeProvenance } = await import('../write-provenance.ts');
+      const provenance =
+        options.provenance === undefined
+          ? undefined
+          : await provenanceFile(options.provenance, { edge, output: target });
+      const startedOn = new Date();
       const { renderBuild, renderDryRun } = await import('../render/build.ts');
       const built = await buildRelease({
         request: planRequest(options, edge, (message) => {
@@ -29,7 +37,7 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         output,
         signal: edge.signal,
         askSecret: secretAsker(edge),
-        target: { directory: resolve(edge.directory, options.out), force: options.force === true },
+        target: { directory: target, force: options.force === true },
         useCache: options.cache,
         dryRun: options.dryRun === true,
       });
@@ -40,6 +48,8 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         );
         return;
       }
+      if (provenance !== undefined)
+        await writeProvenance(provenance, { bundle: built.bundle, edge, startedOn });
       const directory = relative(edge.directory, built.bundle.directory) || '.';
       const { manifest } = built.bundle;
       output.result({ ok: true, directory, manifest, warnings }, () =>

@@ -63,8 +63,8 @@ export function boardPage(input: PageInput): string {
         </main>
         <footer>
           <p>
-            Made by ota-build from <a href="./index.json">index.json</a>, which is signed. This page
-            is not: what it says is worth as much as the server that it came from.
+            Made by ota-build from <a href="./index.json">index.json</a>. What this page says is
+            worth as much as the server that it came from: no signature covers it.
             <code>ota-build fetch</code> goes by signatures.
           </p>
         </footer>

@@ -30,7 +30,7 @@ export function flashDrawing(manifest: Manifest): Html {
             <th scope="col">type</th>
             <th scope="col" class="number">offset</th>
             <th scope="col" class="number">size</th>
-            <th scope="col">used</th>
+            <th scope="col">taken by this release</th>
           </tr>
         </thead>
         <tbody>

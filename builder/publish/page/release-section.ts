@@ -26,9 +26,10 @@ function warnings({ manifest, version }: ChannelRelease): readonly Html[] {
     'This is the rollback drill: firmware that is meant to fail, so that a device shows whether it comes back.';
   const development =
     'Signed with a development key: good for trying things out, and for nothing that leaves the bench.';
+  const isSaid = manifest.warnings.some(({ code }) => code === 'DEVELOPMENT_KEY');
   return [
     ...(manifest.source.kind === 'drill' ? [drill] : []),
-    ...(version.development ? [development] : []),
+    ...(version.development && !isSaid ? [development] : []),
     ...manifest.warnings.map(({ message }) => message),
   ].map((text) => html`<p class="alert">${text}</p>`);
 }
@@ -110,6 +111,12 @@ ota.update.from_json("<span data-address="./${channel}.json">ADDRESS/${channel}.
 }
 
 function verifying({ channel, manifest }: ChannelRelease): Html {
+  if (manifest.signing === null) {
+    return html`<p>
+      It is not signed: nothing proves who made it. The checksums below say whether it arrived as
+      this server has it.
+    </p>`;
+  }
   const variant = manifest.variant === undefined ? '' : ` --variant ${manifest.variant}`;
   return html`<p>
       Fetches the release, and refuses whatever is not signed by a key that you trust, or not whole:

@@ -40,6 +40,7 @@ summary { cursor: pointer; font-weight: 600; }
 .bad, .alert { background: var(--bad-back); color: var(--bad); }
 .warn { background: var(--warn-back); color: var(--warn); }
 .alert { padding: 0.75rem 1rem; border-left: 4px solid currentColor; border-radius: 6px; }
+.alert:has(+ dl) { margin-bottom: 1rem; }
 .note { padding: 0.75rem 1rem; background: var(--code); border-radius: 6px; }
 dl { display: grid; gap: 0.35rem 1.25rem; margin: 0; }
 dl div { display: grid; grid-template-columns: 9rem minmax(0, 1fr); gap: 0.75rem; }

@@ -66,7 +66,7 @@ const make = (changes: Changes = {}): Promise<Buffer> =>
 /** `inventory: undefined` takes it away. */
 type Changes = { readonly source?: SourceFacts; readonly inventory?: undefined };
 
-type Json = { readonly [key: string]: unknown };
+type Json = Readonly<Record<string, unknown>>;
 const read = async (made: Promise<Buffer>): Promise<Json> =>
   JSON.parse((await made).toString()) as Json;
 

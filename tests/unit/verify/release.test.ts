@@ -103,6 +103,7 @@ describe('A release', () => {
       'partition table',
       'OTA data',
       'files of the build (ELF, map, sdkconfig)',
+      'bill of materials (SBOM)',
       'full-flash image',
       'flash arguments',
       'zip',

@@ -46,6 +46,8 @@ describe('a bill of materials', () => {
     ['no text', '\0', 'is not JSON'],
   ])('is refused with %s', (_, text, message) => {
     expect(messagesOf(text)).toEqual([expect.stringContaining(message)]);
+    const { findings } = checkSbom(manifest, new Map([[FILE, Buffer.from(text)]]));
+    expect(findings[0]?.code).toBe('SBOM_MISMATCH');
   });
 
   test('is not asked for of a release that lists none', () => {

@@ -82,7 +82,8 @@ describe('the page of a board', () => {
     expect(development).toContain('Signed with a development key');
     expect(development).toContain('compiled with &lt;local&gt; changes');
     const unsigned = boardPage(aPageInput(['stable', aManifest({ signing: null })]));
-    expect(textOf(unsigned)).toContain('not signed');
+    expect(textOf(unsigned)).toContain('not signed: nothing proves who made it');
+    expect(textOf(unsigned)).not.toContain('--trust');
   });
 
   test('shows a release once that two channels have', () => {
