@@ -2,7 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { createWorkspace, environmentOf, MAIN, type Workspace } from '../support/cli.ts';
+import { makeApp } from '../support/firmware.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 
 const PASSPHRASE = 'marked-passphrase-9481';
@@ -202,8 +204,16 @@ describe.skipIf(!hasPython)('at a terminal', () => {
       '--key',
       'keys/release.pem',
     ];
-    const signed = await atTerminal(work, build, { answers: [typed] });
-    expect(signed).toMatchObject({ code: 0, asked: 1, restored: true });
+    const sign = ['sign', 'app.bin', '--key', 'keys/release.pem', '--out', 'signed.bin'];
+    await work.write('app.bin', makeApp({ chip: esp32c6 }));
+    for (const args of [build, sign]) {
+      const signed = await atTerminal(work, args, { answers: [typed] });
+      expect(signed).toMatchObject({ code: 0, asked: 1, restored: true });
+    }
+    const again = ['sign', 'signed.bin', '--key', 'keys/release.pem', '--out', 'again.bin'];
+    const refused = await atTerminal(work, again, { answers: [typed] });
+    expect(refused).toMatchObject({ code: 8, asked: 0 });
+    expect(refused.shown).toContain('signed.bin is signed already');
   });
 
   test('keys generate makes nothing when the two differ, or nothing is typed', async () => {
