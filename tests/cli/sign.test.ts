@@ -493,6 +493,18 @@ describe('Secure Boot V1', () => {
     });
   });
 
+  test('is checked with a raw public key too, as bootloaders hold it', async () => {
+    await sign('v1.bin', 'esp32.bin', ...key);
+    const { x = '', y = '' } = aPrivateKey('ecdsa256').export({ format: 'jwk' });
+    const raw = Buffer.concat([x, y].map((number) => Buffer.from(number, 'base64url')));
+    await work.write('raw.key', raw);
+    await verified('v1.bin', '--trust', 'raw.key');
+    await work.write('raw.key', Buffer.from(raw).reverse());
+    const { code, stderr } = await work.runHere(['verify', 'v1.bin', '--trust', 'raw.key']);
+    expect({ code, stderr }).toEqual({ code: 9, stderr });
+    expect(stderr).toMatch(/raw\.key has 64 bytes, but is no public key on P-256/);
+  });
+
   test('pads an app when asked to, so that its signature ends with the page but for 12 bytes', async () => {
     const signed = await sign('v1.bin', 'esp32.bin', ...key, '--secure-pad');
     expect((signed.length + 12) % 0x10000).toBe(0);
