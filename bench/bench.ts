@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { parseEspImage } from '../builder/format/esp-image.ts';
 import { measureDriver } from './driver-overhead.ts';
 import { makeLargeFlashImage } from './large-image.ts';
+import { compare, timed } from './measure.ts';
+import { compareSigners, compareSigningPrograms } from './signing.ts';
 
 const ROUNDS = 9;
 // npm runs scripts in the root of the package.
@@ -21,8 +23,10 @@ if (!existsSync(firmware))
 const work = mkdtempSync(join(tmpdir(), 'ota-build-bench-'));
 try {
   prepare();
-  compareWithChain();
-  compareStart();
+  await compareWithChain();
+  await compareStart();
+  await compareSigners(work);
+  await compareSigningPrograms(signingPrograms());
   measureMemory();
   measureDriver(MAIN, work);
 } finally {
@@ -56,7 +60,7 @@ function buildArguments(): string[] {
   ];
 }
 
-function compareWithChain(): void {
+async function compareWithChain(): Promise<void> {
   const esptool = foreign('esptool');
   const espsecure = foreign('espsecure');
   if (esptool === undefined || espsecure === undefined) {
@@ -102,12 +106,12 @@ function compareWithChain(): void {
   const theirs: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     ours.push(
-      timed(() => {
+      await timed(() => {
         run(process.execPath, [MAIN, ...buildArguments()]);
       }),
     );
     theirs.push(
-      timed(() => {
+      await timed(() => {
         for (const [program, args] of chain) run(program, args);
       }),
     );
@@ -119,17 +123,32 @@ function compareWithChain(): void {
   );
 }
 
-function compareStart(): void {
+/** The same file signed by the same key, as two programs do it; undefined without espsecure. */
+function signingPrograms(): Parameters<typeof compareSigningPrograms>[0] {
+  const espsecure = foreign('espsecure');
+  if (espsecure === undefined) return undefined;
+  const key = ['--version', '2', '--keyfile', 'key.pem', '--output', 'theirs.bin', 'app.bin'];
+  return {
+    ours: () => {
+      run(process.execPath, [MAIN, ...'sign app.bin --key key.pem --out ours.bin'.split(' ')]);
+    },
+    theirs: () => {
+      run(espsecure, ['sign-data', ...key]);
+    },
+  };
+}
+
+async function compareStart(): Promise<void> {
   const ours: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     ours.push(
-      timed(() => {
+      await timed(() => {
         run(process.execPath, [MAIN, '--version']);
       }),
     );
     bare.push(
-      timed(() => {
+      await timed(() => {
         run(process.execPath, ['-e', '0']);
       }),
     );
@@ -172,22 +191,6 @@ function measureMemory(): void {
   );
 }
 
-type Side = { readonly name: string; readonly times: readonly number[] };
-
-function compare(ours: Side, other: Side, aim: string): void {
-  const ratios = ours.times.map((time, index) => time / (other.times[index] ?? Number.NaN));
-  console.log(
-    `${ours.name}: ${median(ours.times).toFixed(0)} ms; ${other.name}: ${median(other.times).toFixed(0)} ms; ` +
-      `ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}; aim: ${aim})`,
-  );
-}
-
-function timed(action: () => void): number {
-  const start = performance.now();
-  action();
-  return performance.now() - start;
-}
-
 function run(program: string, args: readonly string[]): SpawnSyncReturns<string> {
   const result = spawnSync(program, args, { cwd: work, encoding: 'utf8' });
   if (result.status !== 0)
@@ -200,8 +203,4 @@ function foreign(name: string): string | undefined {
   const beside = python === undefined ? undefined : join(dirname(python), name);
   if (beside !== undefined && existsSync(beside)) return beside;
   return spawnSync(name, ['version']).status === 0 ? name : undefined;
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 }

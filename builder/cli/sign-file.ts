@@ -1,4 +1,7 @@
 import { requireOtherFile } from '../files/other-file.ts';
+import { parseKeyReference } from '../keys/key-reference.ts';
+import type { SecretSource } from '../keys/secret-source.ts';
+import { checkKeyReference } from '../plan/check-names.ts';
 import { signToFile, stripToFile, writeSigningRequest, type SignJob } from '../sign/run-sign.ts';
 import type { SignAction } from './commands/sign.ts';
 import type { Output } from './output.ts';
@@ -30,8 +33,7 @@ export async function runSignAction(action: SignAction, run: SignRun): Promise<v
     );
     return;
   }
-  const { keys, ...pairs } = action;
-  const report = await signToFile(job, { keys, pairs, output: target });
+  const report = await signToFile(job, { ...action, output: target });
   output.result({ ok: true, ...report }, () => renderSigned(report));
 }
 
@@ -58,7 +60,27 @@ async function requireInputsStay(
   }
   const { keys, signatures, publicKeys } =
     action.kind === 'sign' ? action : { keys: [], signatures: [], publicKeys: [] };
-  const keyFiles = keys.map((reference) => reference.replace(/^file:/, ''));
-  const inputs = [...keyFiles, ...signatures, ...publicKeys];
+  const inputs = [...keys.flatMap(filesOfKey), ...signatures, ...publicKeys];
   await requireOtherFile(projectDirectory, inPlace ? inputs : [image, ...inputs], target);
+}
+
+/** Files that a key reference names. */
+function filesOfKey(reference: string): readonly string[] {
+  const key = parseKeyReference(checkKeyReference(reference));
+  switch (key.kind) {
+    case 'file':
+      return [key.path, ...filesOfSource(key.passphrase)];
+    case 'environment':
+      return filesOfSource(key.passphrase);
+    case 'pkcs11':
+      return filesOfSource(key.uri.pinSource);
+    case 'command':
+      return [key.publicKeyFile];
+    case 'development':
+      return [];
+  }
+}
+
+function filesOfSource(source: SecretSource | undefined): readonly string[] {
+  return source?.kind === 'file' ? [source.path] : [];
 }

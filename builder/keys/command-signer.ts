@@ -2,11 +2,12 @@ import { resolve } from 'node:path';
 import { FormatError, SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { askProgram, type Answer } from '../process/ask-program.ts';
+import { withoutSecrets } from '../process/child-environment.ts';
 import { checkedSigner } from './checked-signer.ts';
 import type { KeyReference } from './key-reference.ts';
 import { DEVELOPMENT_MARK } from './private-key.ts';
 import { readPublicKey } from './public-key.ts';
-import { withoutSecrets, type SecretOptions } from './secret-source.ts';
+import { type SecretOptions } from './secret-source.ts';
 import type { Signer, SignRequest } from './signer.ts';
 import { signerTimeout } from './signer-timeout.ts';
 

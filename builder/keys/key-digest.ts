@@ -5,14 +5,14 @@ import { publicKeyFields } from '../format/signature-key.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { readPem } from './forge.ts';
 import { passphraseOf } from './passphrase.ts';
-import { readPrivateKey } from './private-key.ts';
+import { DEVELOPMENT_MARK, readPrivateKey } from './private-key.ts';
 import { readPublicKey } from './public-key.ts';
 import type { SecretOptions } from './secret-source.ts';
 
 export type KeyDigest = {
   readonly digest: Buffer;
   readonly scheme: SignatureScheme;
-  /** A private key that says so of itself. */
+  /** A key that says so of itself. */
   readonly development: boolean;
 };
 
@@ -31,7 +31,7 @@ export async function readKeyDigest(
     readPem(text)?.some(({ label }) => label === 'PUBLIC KEY' || label === 'RSA PUBLIC KEY') ===
     true;
   const { fields, development } = isPublic
-    ? { fields: publicFields(text, name), development: false }
+    ? { fields: publicFields(text, name), development: text.includes(DEVELOPMENT_MARK) }
     : await readPrivateKey(bytes, name, () => passphraseOf(name, undefined, options));
   return { digest: keyDigest(fields), scheme: fields.scheme, development };
 }

@@ -1,7 +1,7 @@
 import { SigningError } from '../errors/families.ts';
+import { PASSPHRASE_VARIABLE } from '../process/child-environment.ts';
 import {
   environmentValue,
-  PASSPHRASE_VARIABLE,
   readSecret,
   type SecretOptions,
   type SecretSource,

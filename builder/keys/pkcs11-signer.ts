@@ -6,18 +6,13 @@ import { publicKeyOf } from '../format/signature-key.ts';
 import { ECDSA_SCHEMES } from '../format/signature-scheme.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
 import { askProgram, type Answer } from '../process/ask-program.ts';
+import { PIN_VARIABLE, withoutKeys } from '../process/child-environment.ts';
 import { checkedSigner } from './checked-signer.ts';
 import { DER_OCTETS, readDer } from './forge.ts';
 import { findModule } from './pkcs11-module.ts';
 import type { Pkcs11Uri } from './pkcs11-uri.ts';
 import type { Pkcs11PublicKey, Pkcs11Reply, Pkcs11Request } from './pkcs11/exchange.ts';
-import {
-  environmentValue,
-  PIN_VARIABLE,
-  readSecret,
-  withoutSecrets,
-  type SecretOptions,
-} from './secret-source.ts';
+import { environmentValue, readSecret, type SecretOptions } from './secret-source.ts';
 import type { Signer } from './signer.ts';
 import { signerTimeout } from './signer-timeout.ts';
 
@@ -121,7 +116,7 @@ async function exchange(
   const script = join(packageDirectory(), 'dist', 'pkcs11-process.js');
   const answer = await askProgram(process.execPath, [script], {
     directory: options.projectDirectory,
-    environment: { ...withoutSecrets(options.environment), NODE_OPTIONS: undefined },
+    environment: { ...withoutKeys(options.environment), NODE_OPTIONS: undefined },
     input: Buffer.from(JSON.stringify(request)),
     timeoutMs,
     answerLimit: REPLY_LIMIT,

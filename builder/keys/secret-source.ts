@@ -17,10 +17,6 @@ export type SecretOptions = {
   readonly askSecret?: AskSecret | undefined;
 };
 
-/** Environment variables that hold secrets of ours: no child of ours inherits them. */
-export const PASSPHRASE_VARIABLE = 'OTA_BUILD_KEY_PASSPHRASE';
-export const PIN_VARIABLE = 'OTA_BUILD_PKCS11_PIN';
-
 const SECRET_LIMIT = 4096;
 
 /**
@@ -67,13 +63,6 @@ export function environmentValue(
 ): string | undefined {
   const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
   return value === '' ? undefined : value;
-}
-
-/** An environment for a child: all but our own secrets. */
-export function withoutSecrets(
-  environment: SecretOptions['environment'],
-): Record<string, string | undefined> {
-  return { ...environment, [PASSPHRASE_VARIABLE]: undefined, [PIN_VARIABLE]: undefined };
 }
 
 async function readSecretFile(

@@ -1,5 +1,5 @@
-import { constants, createHash, publicDecrypt, type KeyObject } from 'node:crypto';
-import { readEncodedPss } from './encoded-pss.ts';
+import { createHash, type KeyObject } from 'node:crypto';
+import { encodedMessage, readPkcs1, readPss } from './rsa-padding.ts';
 import { signatureForms, signatureLength } from './signature-forms.ts';
 import { ecdsaHolds } from './verify-signature.ts';
 import type { SignRequest } from './signer.ts';
@@ -50,24 +50,15 @@ function rsaProblem(key: KeyObject, request: SignRequest, signature: Buffer): st
   return 'answered with its bytes in the wrong order (little-endian); the most significant byte comes first';
 }
 
-/** signature^e mod n, what an RSA signature was made of. Undefined for a number that is not below n. */
-function encodedMessage(key: KeyObject, signature: Buffer): Buffer | undefined {
-  try {
-    return publicDecrypt({ key, padding: constants.RSA_NO_PADDING }, signature);
-  } catch {
-    return undefined;
-  }
-}
-
 function encodedProblem(request: SignRequest, encoded: Buffer): string | undefined {
-  return pkcs1Problem(request, encoded) ?? pssProblem(request, encoded);
+  return (
+    pkcs1Problem(request, encoded) ?? maskProblem(request, encoded) ?? pssProblem(request, encoded)
+  );
 }
 
 function pkcs1Problem({ digest }: SignRequest, encoded: Buffer): string | undefined {
-  const start = encoded.indexOf(0, 2);
-  if (encoded.readUInt16BE(0) !== 1 || !encoded.subarray(2, start).every((byte) => byte === 0xff))
-    return undefined;
-  const inside = encoded.subarray(start + 1);
+  const inside = readPkcs1(encoded);
+  if (inside === undefined) return undefined;
   const plain =
     'made a PKCS#1 v1.5 signature; Secure Boot V2 takes RSA-PSS (SHA-256, salt of 32 bytes)';
   for (const [hash, prefix] of Object.entries(DIGEST_INFOS)) {
@@ -79,9 +70,16 @@ function pkcs1Problem({ digest }: SignRequest, encoded: Buffer): string | undefi
   return plain;
 }
 
+/** The right digest behind another mask: libraries that have a setting of its own for it often leave it at SHA-1. */
+function maskProblem({ digest }: SignRequest, encoded: Buffer): string | undefined {
+  const mgf = HASHES.find((each) => readPss(encoded, 'sha256', each)?.matches(digest) === true);
+  if (mgf === undefined || mgf === 'sha256') return undefined;
+  return `made an RSA-PSS signature with MGF1-${mgf} as its mask; Secure Boot V2 takes MGF1-sha256`;
+}
+
 function pssProblem({ digest }: SignRequest, encoded: Buffer): string | undefined {
   for (const hash of HASHES) {
-    const pss = readEncodedPss(encoded, hash);
+    const pss = readPss(encoded, hash, hash);
     if (pss === undefined) continue;
     const { saltLength, matches } = pss;
     if (hash === 'sha256' && matches(digest))

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { descendantsOf } from './process-tree.ts';
 
 /** How a program that was asked something ended. */
 export type Answer =
@@ -23,7 +24,7 @@ export type Question = {
   readonly answerLimit: number;
   /** The descriptor that the answer comes from; 3 keeps it apart from what foreign code prints. */
   readonly answerOn?: 1 | 3;
-  /** Whether the program may talk to the user's terminal: it then stays in our process group. */
+  /** Whether the program may talk to the user's terminal: it then stays in our session and process group. */
   readonly terminal: boolean;
   readonly signal?: AbortSignal | undefined;
 };
@@ -33,8 +34,8 @@ const GRACE_MS = 1000;
 
 /**
  * Runs a program with an argument list (never a shell), writes `input` to its stdin and collects what it answers. Never waits
- * longer than `timeoutMs`, whoever holds its streams open; who is late is ended, with all that it started where it has a
- * process group of its own. Rejects with the signal's reason when that is aborted, and only then.
+ * longer than `timeoutMs`, whoever holds its streams open; who is late is ended, with all that it started. Rejects with
+ * the signal's reason when that is aborted, and only then.
  */
 export async function askProgram(
   program: string,
@@ -132,22 +133,32 @@ class Conversation {
 
   /** Asks it to end, and makes it end a second later: long enough to hang up on a server. What it started ends with it. */
   private end(): void {
+    const targets = this.targets();
     const timer = setTimeout(() => {
-      this.kill('SIGKILL');
+      kill(targets, 'SIGKILL');
     }, GRACE_MS);
     this.child.once('exit', () => {
       clearTimeout(timer);
-      this.kill('SIGKILL');
+      kill(targets, 'SIGKILL');
     });
-    this.kill('SIGTERM');
+    kill(targets, 'SIGTERM');
   }
 
-  private kill(signal: NodeJS.Signals): void {
+  /** Whom to end: a process group of its own, negative as kill(2) has it, or the program and all that it started. */
+  private targets(): readonly number[] {
     const { pid } = this.child;
+    if (pid === undefined) return [];
+    if (process.platform === 'win32') return [pid];
+    return this.question.terminal
+      ? [pid, ...descendantsOf(pid, this.question.environment)]
+      : [-pid];
+  }
+}
+
+function kill(targets: readonly number[], signal: NodeJS.Signals): void {
+  for (const target of targets) {
     try {
-      if (pid !== undefined && !this.question.terminal && process.platform !== 'win32')
-        process.kill(-pid, signal);
-      else this.child.kill(signal);
+      process.kill(target, signal);
     } catch {
       // It has ended already.
     }

@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { withoutKeys } from './child-environment.ts';
 import { addGroup, removeGroup, signalGroup } from './process-groups.ts';
 
 export type ToolResult = { readonly ok: boolean; readonly stdout: string; readonly stderr: string };
@@ -7,7 +8,7 @@ export type ToolOptions = {
   readonly directory: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** The whole environment of the program; ours when it is not given. */
+  /** The whole environment of the program, but for our secrets; ours when it is not given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Most bytes of output that are kept of each stream; a program that writes more has failed. */
   readonly outputLimit?: number;
@@ -30,7 +31,8 @@ export async function runTool(
     cwd: options.directory,
     timeout: options.timeoutMs,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    ...(options.environment === undefined ? {} : { env: options.environment, extendEnv: false }),
+    env: withoutKeys(options.environment ?? process.env),
+    extendEnv: false,
     reject: false,
     stdin: 'ignore',
     maxBuffer: options.outputLimit ?? OUTPUT_LIMIT,
@@ -73,7 +75,7 @@ export async function streamTool(
 ): Promise<StreamResult> {
   const child = execa(program, args, {
     cwd: directory,
-    env: environment,
+    env: withoutKeys(environment),
     extendEnv: false,
     detached: true,
     reject: false,

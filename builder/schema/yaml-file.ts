@@ -2,6 +2,7 @@ import {
   isAlias,
   isMap,
   isScalar,
+  isSeq,
   LineCounter,
   parseDocument,
   visit,
@@ -56,6 +57,34 @@ export function parseYamlFile<T>(
       .join('\n'),
     { where: { file, line: first?.line ?? 1, column: first?.column ?? 1 } },
   );
+}
+
+/** A change of a YAML text: a value in its place, or one more at the end of a list. Lists of plain values are kept on a line. */
+export type YamlChange = {
+  readonly kind: 'set' | 'append';
+  readonly path: readonly (string | number)[];
+  readonly value: unknown;
+};
+
+/** A valid YAML text with some changes: what they do not touch stays, with its comments and its order. */
+export function changeYaml(text: string, changes: readonly YamlChange[]): string {
+  const document = parseDocument(text);
+  for (const { kind, path, value } of changes) {
+    const node = nodeOf(document, value);
+    if (kind === 'append') document.addIn(path, node);
+    else document.setIn(path, node);
+  }
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** A plain value stays one: set as it is, it keeps the comment of the one before. */
+function nodeOf(document: Document, value: unknown): unknown {
+  if (typeof value !== 'object') return value;
+  const node = document.createNode(value);
+  visit(node, (_, each) => {
+    if (isSeq(each)) each.flow = each.items.every(isScalar);
+  });
+  return node;
 }
 
 /** The parser goes down a level of its own stack for each level of a file, or worse: what is too deep never reaches it. */

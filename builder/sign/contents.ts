@@ -20,13 +20,12 @@ export type ContentsOptions = {
 /**
  * The exact bytes that are hashed and signed, and that come before the signature. Secure Boot V2: an app is padded so
  * that every byte the MMU maps is signed, then 0xFF up to a multiple of 4096. V1: the contents end at the signature.
- * Throws FormatError for an app that cannot be padded, SigningError for a kind of file that the scheme is not for.
+ * Throws FormatError for an app that cannot be padded.
  */
 export function contentsToSign(
   signable: Signable,
   { scheme, chip, securePad = scheme !== 'v1' }: ContentsOptions,
 ): Buffer {
-  requireKind(signable, scheme);
   const { kind, contents } = signable;
   const padded =
     kind === 'app' && securePad
@@ -53,7 +52,8 @@ function pageSizeOf(image: Buffer, chip: Chip): number {
   return mmuPageSize(chip, mmuPageSizeLog2, flashSize);
 }
 
-function requireKind({ kind }: Signable, scheme: SigningScheme): void {
+/** Throws SigningError for a kind of file that a scheme is not for; unsaid, the scheme is one of Secure Boot V2. */
+export function requireKind({ kind }: Signable, scheme: SigningScheme | undefined): void {
   if (scheme === 'v1' && (kind === 'bootloader' || kind === 'data')) {
     throw new SigningError(
       'IMAGE_NOT_SIGNABLE',

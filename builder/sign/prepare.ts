@@ -5,7 +5,7 @@ import { hex } from '../errors/hex.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
 import { checkSignatureSector } from '../verify/signature.ts';
 import { keptBlocks, type KeptBlocks } from './append.ts';
-import { contentsToSign } from './contents.ts';
+import { contentsToSign, requireKind } from './contents.ts';
 import { requireChipVerifies, requireOwnBuildVerifies } from './own-build.ts';
 import { keySchemeOf, schemeTitle, type SigningScheme } from './scheme.ts';
 import { readSignable, type Signable, type SignableOptions } from './signable.ts';
@@ -13,12 +13,25 @@ import { readSignable, type Signable, type SignableOptions } from './signable.ts
 /** What is to happen to a signature that is there already. */
 export type ExistingPolicy = 'refuse' | 'append' | 'replace';
 
-export type PrepareOptions = {
-  /** Asked for by name; unsaid, the keys decide, then the signature that is there, then the chip. */
+export type ExamineOptions = {
+  /** Asked for by name. */
   readonly scheme?: SigningScheme;
+  readonly existing: ExistingPolicy;
+};
+
+/** A file that can be signed, as far as that can be told before any key is known. */
+export type Examined = ExamineOptions & {
+  readonly name: string;
+  readonly file: Buffer;
+  readonly signable: Signable;
+  readonly chip: Chip;
+  /** Blocks that stay in front of the new ones. */
+  readonly kept?: KeptBlocks;
+};
+
+export type PrepareOptions = {
   /** Scheme of the first key; unsaid when no key is known yet. */
   readonly keyScheme?: SignatureScheme;
-  readonly existing: ExistingPolicy;
   readonly securePad?: boolean;
 };
 
@@ -48,28 +61,35 @@ function chipOf({ chip, kind }: Signable, scheme: SigningScheme | undefined): Ch
 }
 
 /**
- * Decides how a file is signed and makes the bytes that are signed. Throws SigningError when the chip or the image's
- * own build cannot verify the scheme, and when the signature that is there is in the way; FormatError for damage.
+ * Looks at a file to be signed. Throws FormatError for damage, SigningError when the signature that is there is in the way,
+ * or when no key could sign a file of this kind: whatever can be refused before a key is opened.
  */
-export function prepareSigning(
-  file: Buffer,
-  place: SignableOptions,
-  options: PrepareOptions,
-): Prepared {
+export function examine(file: Buffer, place: SignableOptions, options: ExamineOptions): Examined {
   const signable = readSignable(file, place);
   const { name } = place;
-  const { existing } = options;
-  const chip = chipOf(signable, options.scheme);
+  const { scheme, existing } = options;
+  requireKind(signable, scheme);
+  const chip = chipOf(signable, scheme);
   if (existing === 'refuse' && signable.existing.kind !== 'none')
     throw alreadySigned(name, signable);
   const kept = existing === 'append' ? keptBlocks(file, signable, { chip, name }) : undefined;
-  const scheme =
-    options.scheme ?? options.keyScheme ?? kept?.scheme ?? chip.secureBootV2.schemes[0];
+  return { ...options, name, file, signable, chip, ...(kept === undefined ? {} : { kept }) };
+}
+
+/**
+ * Decides how a file is signed and makes the bytes that are signed: by the scheme that was asked for, else the one of the
+ * keys, of the signature that stays, of the chip. Throws SigningError when the chip or the image's own build cannot verify
+ * it; FormatError for an app that cannot be padded.
+ */
+export function prepareSigning(
+  examined: Examined,
+  { keyScheme, securePad }: PrepareOptions,
+): Prepared {
+  const { name, file, signable, chip, kept, existing } = examined;
+  const scheme = examined.scheme ?? keyScheme ?? kept?.scheme ?? chip.secureBootV2.schemes[0];
   requireVerifiable(signable, chip, scheme);
   if (kept !== undefined) requireSameScheme(name, kept.scheme, scheme);
-  if (existing === 'replace' && options.scheme === undefined)
-    requireSchemeStays(file, signable, scheme, { chip, name });
-  const { securePad } = options;
+  if (existing === 'replace' && examined.scheme === undefined) requireSchemeStays(examined, scheme);
   const padding = securePad === undefined ? {} : { securePad };
   return {
     name,
@@ -88,21 +108,9 @@ function requireVerifiable({ kind, contents }: Signable, chip: Chip, scheme: Sig
   if (kind === 'app' || kind === 'bootloader') requireOwnBuildVerifies(contents, chip, scheme);
 }
 
-/**
- * The scheme that a file will be signed with unless its keys say otherwise: what a development key is made for. Throws
- * as `readSignable` does.
- */
-export function schemeToExpect(
-  file: Buffer,
-  place: SignableOptions,
-  asked: SigningScheme | undefined,
-): SigningScheme {
-  if (asked !== undefined) return asked;
-  const signable = readSignable(file, place);
-  if (signable.kind === 'partition-table') return 'v1';
-  const chip = chipOf(signable, asked);
-  const there = schemeThere(file, signable.existing, { chip, name: place.name });
-  return there ?? chip.secureBootV2.schemes[0];
+/** The scheme that a file will be signed with unless its keys say otherwise: what a development key is made for. */
+export function schemeToExpect(examined: Examined): SigningScheme {
+  return examined.scheme ?? schemeThere(examined) ?? examined.chip.secureBootV2.schemes[0];
 }
 
 function alreadySigned(name: string, { existing }: Signable): SigningError {
@@ -113,7 +121,12 @@ function alreadySigned(name: string, { existing }: Signable): SigningError {
   });
 }
 
-function requireSameScheme(name: string, there: SignatureScheme, wanted: SigningScheme): void {
+/** Throws SigningError when another scheme is to stand beside a signature that stays. */
+export function requireSameScheme(
+  name: string,
+  there: SignatureScheme,
+  wanted: SigningScheme,
+): void {
   if (there === wanted) return;
   throw new SigningError(
     'SCHEME_MISMATCH',
@@ -123,28 +136,20 @@ function requireSameScheme(name: string, there: SignatureScheme, wanted: Signing
 }
 
 /** What is signed with one scheme was built to verify it: another one has to be asked for by name. */
-function requireSchemeStays(
-  file: Buffer,
-  { existing }: Signable,
-  scheme: SigningScheme,
-  { chip, name }: { readonly chip: Chip; readonly name: string },
-): void {
-  const there = schemeThere(file, existing, { chip, name });
+function requireSchemeStays(examined: Examined, scheme: SigningScheme): void {
+  const there = schemeThere(examined);
   if (there === undefined || there === scheme) return;
   throw new SigningError(
     'SCHEME_MISMATCH',
-    `${name} is signed with ${schemeTitle(there)}, and would be with ${schemeTitle(scheme)}`,
+    `${examined.name} is signed with ${schemeTitle(there)}, and would be with ${schemeTitle(scheme)}`,
     {
       hint: `Sign with a ${keySchemeOf(there)} key, or say --scheme ${scheme} if the devices were built for it.`,
     },
   );
 }
 
-function schemeThere(
-  file: Buffer,
-  existing: Signable['existing'],
-  { chip, name }: { readonly chip: Chip; readonly name: string },
-): SigningScheme | undefined {
+function schemeThere({ file, signable, chip, name }: Examined): SigningScheme | undefined {
+  const { existing } = signable;
   if (existing.kind === 'none') return undefined;
   if (existing.kind === 'v1') return 'v1';
   const { blocks } = checkSignatureSector(file, existing, { file: name, chip });

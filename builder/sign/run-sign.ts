@@ -3,34 +3,35 @@ import { findChipByName } from '../chip/registry.ts';
 import { SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
-import { openSigner, type OpenOptions } from '../keys/open-signer.ts';
 import type { Signer } from '../keys/signer.ts';
 import type { Finding } from '../verify/finding.ts';
 import { describeFinding } from '../verify/report.ts';
-import { detachedSigner } from './detached/detached-signer.ts';
-import { readPublicKeyFile, type PublicKeyFile } from './detached/public-key-file.ts';
+import { readPublicKeys, type PublicKeyFile } from './detached/public-key-file.ts';
 import { signingRequest, type SigningRequest } from './detached/signing-request.ts';
-import { wrongBytesOf } from './detached/wrong-bytes.ts';
-import { refuseHiddenDevelopmentKey } from './open-signers.ts';
-import { prepareSigning, schemeToExpect, type ExistingPolicy, type Prepared } from './prepare.ts';
+import {
+  openForSigning,
+  paddingAndScheme,
+  type KeyOptions,
+  type NamedKeys,
+} from './open-for-signing.ts';
+import {
+  examine,
+  prepareSigning,
+  type Examined,
+  type ExistingPolicy,
+  type Prepared,
+} from './prepare.ts';
 import { keySchemeOf, type SigningScheme } from './scheme.ts';
 import { requireVerified, signFile } from './sign-file.ts';
 import { readSignable, type SignableOptions } from './signable.ts';
 
 /** A file to sign and what is known of it, as the command line says it. */
-export type SignJob = Pick<OpenOptions, 'projectDirectory' | 'environment' | 'note' | 'warn'> & {
+export type SignJob = KeyOptions & {
   readonly image: string;
   readonly data: boolean;
   readonly chip?: string;
   readonly scheme?: SigningScheme;
   readonly existing: ExistingPolicy;
-  readonly securePad?: boolean;
-};
-
-/** Signatures from elsewhere, each with the key that it is by: two lists of file names, in the same order. */
-export type Pairs = {
-  readonly signatures: readonly string[];
-  readonly publicKeys: readonly string[];
 };
 
 /** One signature of a signed file; `reference` is unsaid for one that was there before. */
@@ -59,24 +60,9 @@ export type SignReport = {
  */
 export async function signToFile(
   job: SignJob,
-  {
-    keys,
-    pairs,
-    output,
-  }: { readonly keys: readonly string[]; readonly pairs: Pairs; readonly output: string },
+  { output, ...named }: NamedKeys & { readonly output: string },
 ): Promise<SignReport> {
-  const file = await readImage(job);
-  const publicKeys = await readPublicKeys(job, pairs.publicKeys);
-  const expected = schemeToExpect(file, place(job), job.scheme);
-  // A development key is made on demand, for this scheme: a refusal must not leave one behind.
-  if (keys.includes('dev')) prepareSigning(file, place(job), { ...job, scheme: expected });
-  const own = await openKeys(job, keys, expected);
-  const keyScheme = own[0]?.scheme ?? publicKeys[0]?.fields.scheme;
-  const prepared = prepareSigning(file, place(job), {
-    ...job,
-    ...(keyScheme === undefined ? {} : { keyScheme }),
-  });
-  const signers = [...own, ...(await detachedSigners(job, pairs, { publicKeys, prepared }))];
+  const { prepared, signers } = await openForSigning(await examineImage(job), named, job);
   const signed = await signFile(prepared, signers);
   let findings: readonly Finding[] = [];
   await writeFileAtomically(resolve(job.projectDirectory, output), signed.bytes, {
@@ -122,13 +108,9 @@ export async function writeSigningRequest(
     readonly contentsOut?: string;
   },
 ): Promise<SigningRequest> {
-  const file = await readImage(job);
+  const examined = await examineImage(job);
   const publicKeys = await readPublicKeys(job, names);
-  const keyScheme = publicKeys[0]?.fields.scheme;
-  const prepared = prepareSigning(file, place(job), {
-    ...job,
-    ...(keyScheme === undefined ? {} : { keyScheme }),
-  });
+  const prepared = prepareSigning(examined, paddingAndScheme(job, publicKeys[0]?.fields.scheme));
   requireOneScheme(prepared, publicKeys);
   const { request, digest } = signingRequest(prepared, publicKeys);
   const write = (name: string, bytes: Uint8Array): Promise<void> =>
@@ -167,6 +149,10 @@ export async function stripToFile(
   return { kind, removed: existing.kind === 'v1' ? 'v1' : 'v2', size: contents.length };
 }
 
+async function examineImage(job: SignJob): Promise<Examined> {
+  return examine(await readImage(job), place(job), job);
+}
+
 function readImage({ projectDirectory, image }: SignJob): Promise<Buffer> {
   return readInput(resolve(projectDirectory, image), 'a file to sign');
 }
@@ -177,52 +163,6 @@ function place({ image, data, chip: name }: SignJob): SignableOptions {
   if (chip === undefined) throw new UsageError('USAGE', `there is no chip '${name}'`);
   return { name: image, data, chip };
 }
-
-function readPublicKeys(
-  { projectDirectory }: SignJob,
-  names: readonly string[],
-): Promise<readonly PublicKeyFile[]> {
-  return Promise.all(names.map((name) => readPublicKeyFile(resolve(projectDirectory, name), name)));
-}
-
-async function openKeys(
-  job: SignJob,
-  references: readonly string[],
-  scheme: SigningScheme,
-): Promise<readonly Signer[]> {
-  const signers: Signer[] = [];
-  for (const reference of references) {
-    const signer = await openSigner(reference, { ...job, scheme: keySchemeOf(scheme) });
-    refuseHiddenDevelopmentKey(signer, job.environment);
-    signers.push(signer);
-  }
-  return signers;
-}
-
-async function detachedSigners(
-  { projectDirectory }: SignJob,
-  { signatures }: Pairs,
-  {
-    publicKeys,
-    prepared,
-  }: { readonly publicKeys: readonly PublicKeyFile[]; readonly prepared: Prepared },
-): Promise<readonly Signer[]> {
-  const wrongBytes = wrongBytesOf(prepared);
-  return Promise.all(
-    publicKeys.map(async (publicKey, index) => {
-      const name = signatures[index] ?? '';
-      const bytes = await readInput(
-        resolve(projectDirectory, name),
-        'a signature',
-        SIGNATURE_LIMIT,
-      );
-      return detachedSigner({ name, bytes, publicKey }, { wrongBytes, otherKeys: publicKeys });
-    }),
-  );
-}
-
-/** No signature is larger, in text either. */
-const SIGNATURE_LIMIT = 64 * 1024;
 
 function requireOneScheme({ scheme }: Prepared, publicKeys: readonly PublicKeyFile[]): void {
   const other = publicKeys.find(({ fields }) => fields.scheme !== keySchemeOf(scheme));

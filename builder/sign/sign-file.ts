@@ -7,8 +7,8 @@ import { describeFindings } from '../verify/report.ts';
 import type { Finding } from '../verify/finding.ts';
 import { checkSigned } from './check-signed.ts';
 import { makeBlock } from './make-block.ts';
-import type { Prepared } from './prepare.ts';
-import { keySchemeOf, schemeTitle } from './scheme.ts';
+import { requireSameScheme, type Prepared } from './prepare.ts';
+import { keySchemeOf, schemeTitle, type SigningScheme } from './scheme.ts';
 
 /** A file with its signatures. */
 export type SignedFile = {
@@ -73,9 +73,10 @@ export function requireVerified(
   );
 }
 
-function requireFitting(prepared: Prepared, signers: readonly Signer[]): void {
+/** Throws SigningError unless these keys can sign the file together: number, scheme, no key twice. */
+export function requireFitting(prepared: Prepared, signers: readonly Signer[]): void {
   for (const signer of signers) requireScheme(signer, prepared);
-  requireCount(prepared, signers.length);
+  requireCount(prepared, prepared.scheme, signers.length);
   const seen = new Map(
     (prepared.kept?.digests ?? []).map((digest) => [
       digest.toString('hex'),
@@ -98,6 +99,7 @@ function requireFitting(prepared: Prepared, signers: readonly Signer[]): void {
 function requireScheme({ scheme, reference }: Signer, prepared: Prepared): void {
   const wanted = keySchemeOf(prepared.scheme);
   if (scheme === wanted) return;
+  if (prepared.kept !== undefined) requireSameScheme(prepared.name, prepared.kept.scheme, scheme);
   throw new SigningError(
     'SCHEME_MISMATCH',
     `${reference} is an ${scheme} key, but ${prepared.name} is signed with ${schemeTitle(prepared.scheme)}, which takes ${wanted}: one signature is for one scheme`,
@@ -105,7 +107,12 @@ function requireScheme({ scheme, reference }: Signer, prepared: Prepared): void 
   );
 }
 
-function requireCount({ chip, kept, scheme, name }: Prepared, count: number): void {
+/** Throws SigningError for more keys than there are places, or none; unsaid, the scheme is one of Secure Boot V2. */
+export function requireCount(
+  { chip, kept, name }: Pick<Prepared, 'chip' | 'kept' | 'name'>,
+  scheme: SigningScheme | undefined,
+  count: number,
+): void {
   if (count === 0) throw new SigningError('KEY_COUNT', `no key was named to sign ${name} with`);
   const there = kept?.blocks.length ?? 0;
   const slots = scheme === 'v1' ? 1 : Math.min(chip.secureBootV2.keySlots, MAX_SIGNATURE_BLOCKS);

@@ -1,8 +1,12 @@
-import { constants, createHash, verify } from 'node:crypto';
+import { constants, createHash, verify, type KeyObject } from 'node:crypto';
 import type { Chip } from '../chip/chip.ts';
 import { FormatError } from '../errors/families.ts';
 import { SIGNATURE_BLOCK_SIZE, type SignatureBlock } from '../format/signature-block.ts';
-import { hasConsistentPrecomputedValues, publicKeyOf } from '../format/signature-key.ts';
+import {
+  hasConsistentPrecomputedValues,
+  publicKeyFields,
+  publicKeyOf,
+} from '../format/signature-key.ts';
 import { SIGNATURE_SCHEMES } from '../format/signature-scheme.ts';
 import {
   MAX_SIGNATURE_BLOCKS,
@@ -20,6 +24,8 @@ export type SignatureOptions = {
   readonly trustedKeys?: readonly Buffer[];
   /** Why known keys do not count, by their digests in hex. */
   readonly refusedKeys?: ReadonlyMap<string, string>;
+  /** The trusted keys themselves, where they are known: a key of another scheme is told from another key. */
+  readonly publicKeys?: readonly KeyObject[];
   readonly kind?: 'app' | 'bootloader';
 };
 
@@ -200,7 +206,7 @@ export function signersOf(signature: CheckedSignature | undefined): readonly str
 
 function checkTrust(
   blocks: readonly CheckedBlock[],
-  { chip, file, trustedKeys, refusedKeys, kind }: SignatureOptions,
+  { chip, file, trustedKeys, refusedKeys, publicKeys, kind }: SignatureOptions,
   offset: number,
 ): Finding[] {
   if (trustedKeys === undefined) return [];
@@ -226,11 +232,23 @@ function checkTrust(
   return [
     errorFinding(
       'SIGNATURE_UNTRUSTED',
-      `no valid signature is by a trusted key: signed by ${found.join(', ') || 'nobody'}; trusted ${trusted || 'none'}${refusalsOf(refusedKeys, found)}`,
+      `no valid signature is by a trusted key: signed by ${found.join(', ') || 'nobody'}; trusted ${trusted || 'none'}${refusalsOf(refusedKeys, found)}${otherSchemes(blocks, publicKeys)}`,
       {
         file,
         offset,
       },
     ),
   ];
+}
+
+/** The end of a sentence when no trusted key could have made one of these signatures, whoever it belongs to. */
+function otherSchemes(
+  blocks: readonly CheckedBlock[],
+  publicKeys: readonly KeyObject[] = [],
+): string {
+  const found = new Set(blocks.map(({ block }) => block.scheme));
+  const trusted = new Set(publicKeys.map((key) => publicKeyFields(key).scheme));
+  if (found.size === 0 || trusted.size === 0 || [...found].some((scheme) => trusted.has(scheme)))
+    return '';
+  return `; the file is signed with ${[...found].join(', ')}, and that key is for ${[...trusted].join(', ')}`;
 }

@@ -3,12 +3,14 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError, VerifyError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
-import { keyDigestOfPublicKey } from '../format/signature-key.ts';
+import { keyDigestOfPublicKey, publicKeyOf } from '../format/signature-key.ts';
 import { keysOfTrustFile, trustFileSchema } from '../schema/trust-file.ts';
 import { parseYamlFile } from '../schema/yaml-file.ts';
 import { roleTrust, type RoleTrust } from './trust-policy.ts';
 
 const TRUST_LIMIT = 64 * 1024;
+/** No trust.yaml is as short. */
+const RAW_KEY_SIZE = 64;
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
 /** Whose signatures count, for what, and where that was read. */
@@ -21,11 +23,13 @@ export type Trust = {
 };
 
 /**
- * Reads a trust file: public keys in PEM, each of which counts for everything, or a trust.yaml, whose dates are held
- * against `now`. `name` is the file as messages show it. Throws VerifyError for a file that is neither.
+ * Reads a trust file: public keys in PEM or one in 64 raw bytes, each of which counts for everything, or a trust.yaml, whose
+ * dates are held against `now`. `name` is the file as messages show it. Throws VerifyError for a file that is neither.
  */
 export async function readTrust(path: string, name: string, now = new Date()): Promise<Trust> {
-  const text = (await readTrustFile(path, name)).toString('utf8');
+  const bytes = await readTrustFile(path, name);
+  if (bytes.length === RAW_KEY_SIZE) return trustIn(name, [rawPublicKey(bytes, name)]);
+  const text = bytes.toString('utf8');
   if (text.includes('PRIVATE KEY-----')) {
     throw new VerifyError(
       'TRUST_INVALID',
@@ -36,9 +40,10 @@ export async function readTrust(path: string, name: string, now = new Date()): P
     );
   }
   if (text.includes('-----BEGIN ')) {
-    const publicKeys = pemBlocks(text, name).map((block) => publicKey(block, name));
-    const trusted = { trustedKeys: publicKeys.map(keyDigestOfPublicKey) };
-    return { file: name, image: trusted, manifest: trusted, publicKeys };
+    return trustIn(
+      name,
+      pemBlocks(text, name).map((block) => publicKey(block, name)),
+    );
   }
   const keys = keysOfTrustFile(
     parseYamlFile(
@@ -53,6 +58,12 @@ export async function readTrust(path: string, name: string, now = new Date()): P
     image: roleTrust(keys, 'image', now),
     manifest: roleTrust(keys, 'manifest', now),
   };
+}
+
+/** Trust in public keys: each counts for everything. */
+function trustIn(file: string, publicKeys: readonly KeyObject[]): Trust {
+  const trusted = { trustedKeys: publicKeys.map(keyDigestOfPublicKey) };
+  return { file, image: trusted, manifest: trusted, publicKeys };
 }
 
 async function readTrustFile(path: string, name: string): Promise<Buffer> {
@@ -79,6 +90,21 @@ export async function projectTrust(projectDirectory: string): Promise<Trust | un
     throw new VerifyError('TRUST_INVALID', `${name} cannot be read (${code})`, { cause: error });
   }
   return readTrust(path, name);
+}
+
+/** A key on P-256 as ESP-IDF compiles it into a bootloader for Secure Boot V1: X and Y, big-endian (espsecure extract-public-key). */
+function rawPublicKey(bytes: Buffer, name: string): KeyObject {
+  const half = RAW_KEY_SIZE / 2;
+  const coordinates = { x: bytes.subarray(0, half), y: bytes.subarray(half) };
+  try {
+    return publicKeyOf({ scheme: 'ecdsa256', publicKey: coordinates });
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new VerifyError(
+      'TRUST_INVALID',
+      `${name} has 64 bytes, but is no public key on P-256: ${error.message}`,
+    );
+  }
 }
 
 /** Every PEM block of a file. One that is torn is not passed over: its key may be the one that matters. */

@@ -2,7 +2,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { createWorkspace, environmentOf, MAIN, type Workspace } from '../support/cli.ts';
+import { makeApp } from '../support/firmware.ts';
+import { isMissing } from '../support/oracle.ts';
+import { createToken, softHsmModule } from '../support/softhsm.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 
 const PASSPHRASE = 'marked-passphrase-9481';
@@ -54,11 +58,17 @@ type Shown = {
   readonly restored: boolean;
 };
 
+type Typed = {
+  readonly answers: readonly string[];
+  readonly signal?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
 /** Runs the built command at a terminal. */
 function atTerminal(
   work: Workspace,
   args: readonly string[],
-  { answers, signal = '' }: { readonly answers: readonly string[]; readonly signal?: string },
+  { answers, signal = '', environment = {} }: Typed,
 ): Promise<Shown> {
   const command = [process.execPath, MAIN, ...args];
   return new Promise((resolve, reject) => {
@@ -67,7 +77,7 @@ function atTerminal(
       ['-c', AT_TERMINAL, JSON.stringify(answers), signal, ...command],
       {
         cwd: work.directory,
-        env: environmentOf({ NO_COLOR: '1' }),
+        env: environmentOf({ NO_COLOR: '1', ...environment }),
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
@@ -202,9 +212,36 @@ describe.skipIf(!hasPython)('at a terminal', () => {
       '--key',
       'keys/release.pem',
     ];
-    const signed = await atTerminal(work, build, { answers: [typed] });
-    expect(signed).toMatchObject({ code: 0, asked: 1, restored: true });
+    const sign = ['sign', 'app.bin', '--key', 'keys/release.pem', '--out', 'signed.bin'];
+    await work.write('app.bin', makeApp({ chip: esp32c6 }));
+    for (const args of [build, sign]) {
+      const signed = await atTerminal(work, args, { answers: [typed] });
+      expect(signed).toMatchObject({ code: 0, asked: 1, restored: true });
+    }
+    const again = ['sign', 'signed.bin', '--key', 'keys/release.pem', '--out', 'again.bin'];
+    const refused = await atTerminal(work, again, { answers: [typed] });
+    expect(refused).toMatchObject({ code: 8, asked: 0 });
+    expect(refused.shown).toContain('signed.bin is signed already');
   });
+
+  test.skipIf(isMissing(softHsmModule(), 'softhsm2 and opensc'))(
+    'the PIN of a token is asked for once, shown nowhere, and not asked for in vain',
+    async () => {
+      const work = await createWorkspace();
+      const pin = 'marked-pin-7710';
+      const hsm = await createToken(work.path('hsm'), { label: 'T', pin });
+      hsm.tool('--keypairgen', '--key-type', 'EC:prime256v1', '--label', 'a', '--id', '01');
+      await work.write('app.bin', makeApp({ chip: esp32c6 }));
+      const key = ['--key', `pkcs11:token=T;object=a?module-path=${hsm.module}`];
+      const how = { answers: [`${pin}\r`], environment: hsm.environment };
+      const signed = await atTerminal(work, ['sign', 'app.bin', ...key, '--out', 'a.bin'], how);
+      expect(signed).toMatchObject({ code: 0, asked: 1, restored: true });
+      expect(signed.shown).toContain("PIN of token 'T': ");
+      expect(signed.shown).not.toContain(pin);
+      const again = await atTerminal(work, ['sign', 'a.bin', ...key, '--out', 'b.bin'], how);
+      expect(again).toMatchObject({ code: 8, asked: 0 });
+    },
+  );
 
   test('keys generate makes nothing when the two differ, or nothing is typed', async () => {
     const work = await createWorkspace();

@@ -1,9 +1,11 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, sign, type KeyObject } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { esp32c2 } from '../../builder/chip/esp32c2.ts';
 import { encryptPrivateKey } from '../../builder/keys/encrypt-key.ts';
 import { createWorkspace, type CliResult, type Workspace } from '../support/cli.ts';
+import { makeApp } from '../support/firmware.ts';
 import { secretsOf } from '../support/key-files.ts';
 import { privatePem, publicPem } from '../support/pem.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
@@ -26,11 +28,16 @@ function formsOf(key: KeyObject): readonly Buffer[] {
   ];
 }
 
+/** A key for flash encryption: bytes that are nowhere else. */
+const FLASH_KEY = Buffer.from('marked-flash-key-0123456789abcde');
+
 /** PEM lines hold the public half too: only what is not in the public key's own text is secret. */
 const SECRETS = [
   ...[PASSPHRASE, WRONG, PIN].map((text) => Buffer.from(text)),
   ...formsOf(KEY).slice(0, 4),
   Buffer.from(secretsOf(privatePem(KEY))[4] ?? 'none'),
+  FLASH_KEY,
+  ...(['hex', 'base64'] as const).map((form) => Buffer.from(FLASH_KEY.toString(form))),
 ];
 
 const BUILD = [
@@ -43,18 +50,21 @@ const BUILD = [
   '--force',
 ];
 
-/** Writes down what every child is started with, outside of the project. */
+const SIGN = ['sign', 'app.bin', '--out', 'signed.bin'];
+
+/** Writes down what every child is started with, its environment too, outside of the project. */
 const recorder = (file: string): string => `
   import childProcess from 'node:child_process';
   import { appendFileSync } from 'node:fs';
   import { syncBuiltinESMExports } from 'node:module';
-  const { spawn } = childProcess;
-  childProcess.spawn = (program, args, options) => {
-    const environment = { ...options?.env };
-    const { OTA_BUILD_KEY_PASSPHRASE: passphrase, OTA_BUILD_PKCS11_PIN: pin } = environment;
-    appendFileSync(${JSON.stringify(file)}, JSON.stringify({ program, args, passphrase, pin }) + '\\n');
-    return spawn(program, args, options);
-  };
+  for (const name of ['spawn', 'spawnSync']) {
+    const start = childProcess[name];
+    childProcess[name] = (program, args, options) => {
+      const environment = options?.env ?? process.env;
+      appendFileSync(${JSON.stringify(file)}, JSON.stringify({ program, args, environment }) + '\\n');
+      return start(program, args, options);
+    };
+  }
   syncBuiltinESMExports();`;
 
 describe('no secret leaves', () => {
@@ -70,7 +80,9 @@ describe('no secret leaves', () => {
     await beside.write('plain.pem', privatePem(KEY), 0o600);
     await beside.write('words', PASSPHRASE, 0o600);
     await beside.write('pin', PIN, 0o600);
+    await beside.write('flash.key', FLASH_KEY, 0o600);
     await work.write('key.pub.pem', publicPem(KEY));
+    await work.write('app.bin', makeApp({ chip: esp32c2 }));
     if (softHsmModule() === undefined) return;
     hsm = await createToken(beside.path('hsm'), { label: 'marked', pin: PIN });
     await beside.write('public.der', createPublicKey(KEY).export({ type: 'spki', format: 'der' }));
@@ -152,6 +164,8 @@ describe('no secret leaves', () => {
     for (const how of [['--verbose'], ['--json', '--verbose']]) {
       const { code, stderr } = await run([...BUILD, '--key', key(), ...how], added);
       expect(code, stderr).toBe(0);
+      const signed = await run([...SIGN, '--key', key(), ...how], added);
+      expect(signed.code, signed.stderr).toBe(0);
     }
     const planned = await run(['plan', ...BUILD.slice(0, -1), '--key', key(), '--json'], added);
     expect(planned.code, planned.stderr).toBe(0);
@@ -165,6 +179,13 @@ describe('no secret leaves', () => {
         const args = [...BUILD, '--key', key, '--verbose', '--json'];
         const { code, stderr } = await run(args, { ...hsm?.environment, ...set });
         expect(code, stderr).toBe(0);
+        for (const verb of [
+          [...SIGN, '--key'],
+          ['keys', 'public'],
+        ]) {
+          const other = await run([...verb, key, '--json'], { ...hsm?.environment, ...set });
+          expect(other.code, other.stderr).toBe(0);
+        }
       }
       const wrong = { ...hsm?.environment, OTA_BUILD_PKCS11_PIN: WRONG };
       const refused = await run([...BUILD, '--key', uri, '--verbose', '--json'], wrong);
@@ -185,21 +206,81 @@ describe('no secret leaves', () => {
     ['the key is damaged', () => ['--key', 'env:K'], { K: privatePem(KEY).replace('\nM', '\nN') }],
     ['the program fails', () => ['--key', 'command:key.pub.pem false'], set],
   ])('when %s', async (_, args, environment) => {
-    for (const verb of [[], ['plan']]) {
+    for (const verb of [BUILD, ['plan', ...BUILD.slice(0, -1)], SIGN]) {
       for (const how of [['--verbose'], ['--json', '--verbose']]) {
-        const base = verb.length === 0 ? BUILD : BUILD.slice(0, -1);
-        const { code } = await run([...verb, ...base, ...args(), ...how], environment);
-        expect(verb.length === 0 ? [8] : [0, 8]).toContain(code);
+        const { code } = await run([...verb, ...args(), ...how], environment);
+        expect(verb.includes('plan') ? [0, 8] : [8]).toContain(code);
       }
     }
+  });
+
+  test.each<[string, () => readonly string[], number]>([
+    [
+      'a public key',
+      () => ['--public-key', beside.path('plain.pem'), '--signature', 'key.pub.pem'],
+      8,
+    ],
+    [
+      'a signature',
+      () => ['--public-key', 'key.pub.pem', '--signature', beside.path('plain.pem')],
+      8,
+    ],
+    ['a signature, locked', () => ['--public-key', 'key.pub.pem', '--signature', locked()], 8],
+  ])('when a private key is given for %s', async (_, args, exit) => {
+    for (const how of [['--verbose'], ['--json', '--verbose']])
+      expect((await run([...SIGN, ...args(), ...how], set)).code).toBe(exit);
+  });
+
+  test('when signatures are made elsewhere', async () => {
+    const digest = ['sign', 'app.bin', '--digest-out', 'digest', '--contents-out', 'contents'];
+    const asked = await run([...digest, '--public-key', 'key.pub.pem', '--json', '--verbose'], set);
+    expect(asked.code, asked.stderr).toBe(0);
+    await work.write('good.sig', sign('sha256', await work.read('contents'), KEY));
+    const pair = ['--public-key', 'key.pub.pem', '--signature', 'good.sig'];
+    const made = await run([...SIGN, ...pair, '--json', '--verbose'], set);
+    expect(made.code, made.stderr).toBe(0);
+  });
+
+  test('when a release is verified, or trust edited, with a private key', async () => {
+    const wrong = await run(['verify', 'app.bin', '--trust', beside.path('plain.pem')], set);
+    expect(wrong.code).toBe(9);
+    const file = ['--file', 'trust.yaml', '--json', '--verbose'];
+    const added = await run(['keys', 'trust', 'add', locked(), ...file], set);
+    expect(added.code, added.stderr).toBe(0);
+    const gone = ['keys', 'trust', 'revoke', locked(), '--why', 'x', '--last', ...file];
+    expect((await run(gone, set)).code).toBe(0);
+    expect((await run(gone, { OTA_BUILD_KEY_PASSPHRASE: WRONG })).code).toBe(8);
+  });
+
+  test('when flash is encrypted', async () => {
+    await work.write('data.bin', 'settings '.repeat(112));
+    const place = ['--chip', 'esp32c3', '--address', '0x10000', '--out', 'flash.bin'];
+    const encrypt = ['encrypt-flash-data', 'data.bin', ...place, '--json', '--verbose', '--key'];
+    const good = await run([...encrypt, beside.path('flash.key')], {});
+    expect(good.code, good.stderr).toBe(0);
+    const short = await run([...encrypt, beside.path('words')], {});
+    expect(short.code, short.stderr).toBe(8);
+  });
+
+  test('when other programs run, whatever the variable is called', async () => {
+    const more = { ...set, ANY_NAME: privatePem(KEY) };
+    const { code, stderr } = await run(['doctor', '--json', '--verbose'], more);
+    expect([0, 4], stderr).toContain(code);
+    expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
   });
 
   test('when keys are made, shown and digested', async () => {
     const made = await run(['keys', 'generate', 'keys/new.pem', '--json', '--verbose'], set);
     expect(made.code, made.stderr).toBe(0);
-    for (const verb of ['digest', 'public']) {
-      const { code, stderr } = await run(['keys', verb, locked(), '--json', '--verbose'], set);
+    const efuse = ['--efuse', '--chip', 'esp32c2'];
+    for (const rest of [['digest'], ['public'], ['digest', ...efuse]]) {
+      const [verb = '', ...options] = rest;
+      const args = ['keys', verb, locked(), ...options, '--json', '--verbose'];
+      const { code, stderr } = await run(args, set);
       expect(code, stderr).toBe(0);
     }
+    const file = ['--passphrase-source', `file:${beside.path('words')}`];
+    const other = await run(['keys', 'generate', 'keys/more.pem', ...file, '--verbose'], {});
+    expect(other.code, other.stderr).toBe(0);
   });
 });

@@ -12,7 +12,9 @@ import type { CliResult, Workspace } from '../support/cli.ts';
 import { makeApp, makeBootloader, makeMerged } from '../support/firmware.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 import { OTA_TABLE } from '../support/plans.ts';
-import { resealed } from '../support/signature-blocks.ts';
+import { encryptPrivateKey } from '../../builder/keys/encrypt-key.ts';
+import { privatePem } from '../support/pem.ts';
+import { aPrivateKey, resealed } from '../support/signature-blocks.ts';
 import { createSigningWorkspace } from '../support/signed-builds.ts';
 
 const SECTOR = 0x1000;
@@ -48,6 +50,13 @@ async function verified(file: string, ...args: readonly string[]): Promise<CliRe
 
 const refuse = (args: readonly string[], code: number, says: RegExp): Promise<CliResult> =>
   expectRefusal(work, ['sign', ...args, '--out', 'never.bin'], { code, says }, { here: true });
+
+/** A signed app with a byte changed, and its own checksums made right. */
+function patchedApp(signed: Buffer): Buffer {
+  const app = Buffer.from(signed.subarray(0, -SECTOR));
+  app[0x400] = (app[0x400] ?? 0) ^ 1;
+  return Buffer.concat([resealEspImage(app), signed.subarray(-SECTOR)]);
+}
 
 const blocksOf = (signed: Buffer): readonly string[] =>
   parseSignatureSector(signed.subarray(-SECTOR)).slots.map(({ kind }) => kind);
@@ -271,11 +280,6 @@ describe('a signature that was tampered with', () => {
     return signed;
   }
 
-  const patched = (): Buffer => {
-    const app = Buffer.from(one.subarray(0, sectorAt));
-    app[0x400] = (app[0x400] ?? 0) ^ 1;
-    return resealEspImage(app);
-  };
   const otherApp = async (): Promise<Buffer> => {
     await work.write('other.bin', makeApp({ chip: esp32c5, board: 'Another board' }));
     return sign('other.signed', 'other.bin', '--key', 'ecdsa256-first.pem');
@@ -303,8 +307,7 @@ describe('a signature that was tampered with', () => {
       const changes = Object.fromEntries([...key].map((byte, index) => [37 + index, byte]));
       return withBlocks(one.subarray(0, sectorAt), resealed(block(one, 0), changes));
     },
-    'over an image that was changed since, its checksums repaired': () =>
-      Buffer.concat([patched(), one.subarray(sectorAt)]),
+    'over an image that was changed since, its checksums repaired': () => patchedApp(one),
   };
 
   test.each(Object.keys(cases))('is found out, and nothing put behind it: %s', async (name) => {
@@ -400,6 +403,38 @@ describe('what cannot be signed', () => {
     await refuse(['missing.bin', ...key], 2, /missing\.bin does not exist/);
   });
 
+  test('is refused before a key is opened, wherever no key is needed to tell', async () => {
+    // Whoever opened this key would say that nobody can be asked for its passphrase.
+    const der = aPrivateKey('rsa3072').export({ type: 'pkcs8', format: 'der' });
+    await work.write('locked.pem', await encryptPrivateKey(der, 'marked'), 0o600);
+    const locked = ['--key', 'locked.pem'];
+    const other = ['--key', 'rsa3072-second.pem'];
+    await refuse(['app.bin', ...locked], 8, /locked\.pem is guarded by a passphrase/);
+    await sign('there.bin', 'app.bin', ...other);
+    await work.write('app.changed', patchedApp(await work.read('there.bin')));
+    await work.write('not.sig', Buffer.alloc(384, 1));
+    const not = ['--signature', 'not.sig', '--public-key', 'rsa3072-second.pub.pem'];
+    await refuse(['there.bin', ...locked], 8, /there\.bin is signed already/);
+    await refuse(['app.changed', '--append', ...locked], 8, /nothing was put behind it/);
+    await refuse(['app.bin', '--append', ...locked], 8, /there is nothing to append to/);
+    await refuse(['app.bin', ...locked, ...other, ...other, ...other], 8, /4 keys are too many/);
+    await refuse(['esp32.bin', ...locked, ...other], 8, /ESP32 looks at 1 at most/);
+    await refuse(['table.bin', ...locked], 8, /no chip verifies a Secure Boot V2 signature/);
+    await refuse(['app.bin', '--scheme', 'v1', ...locked], 8, /ESP32-C5 cannot verify/);
+    await refuse(['data.bin', '--data', ...locked], 2, /--chip/);
+    await refuse(['app.bin', ...locked, ...not], 8, /not\.sig is no signature by/);
+    await refuse(['app.bin', ...locked, '--key', 'pkcs11:pin-value=1'], 8, /pin-value/);
+    const rsa = ['--key', 'ecdsa256-first.pem', ...locked];
+    await refuse(['there.bin', '--append', ...rsa], 8, /ecdsa256 cannot stand beside it/);
+  });
+
+  test('a key in place of its name is not shown', async () => {
+    const key = privatePem(aPrivateKey('ecdsa256'));
+    const { stderr } = await refuse(['app.bin', '--key', key], 8, /a key itself was given/);
+    expect(stderr).not.toContain('PRIVATE');
+    expect(stderr).not.toContain(key.split('\n')[1]);
+  });
+
   test('a call that does not say what to do, or where to write', async () => {
     const says = (args: readonly string[], words: RegExp): Promise<CliResult> =>
       expectRefusal(work, ['sign', 'app.bin', ...args], { code: 2, says: words }, { here: true });
@@ -411,6 +446,11 @@ describe('what cannot be signed', () => {
       /app\.bin is app\.bin itself, which is read and was kept/,
     );
     await says([...key, '--out', 'rsa3072-first.pem'], /rsa3072-first\.pem itself/);
+    const locked = ['--key', 'file:rsa3072-first.pem?passphrase-source=file:ecdsa256-first.pem'];
+    await says([...locked, '--out', 'rsa3072-first.pem'], /rsa3072-first\.pem itself/);
+    await says([...locked, '--out', 'ecdsa256-first.pem'], /ecdsa256-first\.pem itself/);
+    const command = ['--key', 'command:rsa3072-first.pub.pem true'];
+    await says([...command, '--out', 'rsa3072-first.pub.pem'], /first\.pub\.pem itself/);
     await says([...key, '--strip', '--out', 'o'], /--strip signs nothing/);
     await says(['--digest-out', 'app.bin'], /app\.bin itself/);
     await says(['--digest-out', 'd', ...key], /--digest-out signs nothing/);
@@ -451,6 +491,18 @@ describe('Secure Boot V1', () => {
         },
       },
     });
+  });
+
+  test('is checked with a raw public key too, as bootloaders hold it', async () => {
+    await sign('v1.bin', 'esp32.bin', ...key);
+    const { x = '', y = '' } = aPrivateKey('ecdsa256').export({ format: 'jwk' });
+    const raw = Buffer.concat([x, y].map((number) => Buffer.from(number, 'base64url')));
+    await work.write('raw.key', raw);
+    await verified('v1.bin', '--trust', 'raw.key');
+    await work.write('raw.key', Buffer.from(raw).reverse());
+    const { code, stderr } = await work.runHere(['verify', 'v1.bin', '--trust', 'raw.key']);
+    expect({ code, stderr }).toEqual({ code: 9, stderr });
+    expect(stderr).toMatch(/raw\.key has 64 bytes, but is no public key on P-256/);
   });
 
   test('pads an app when asked to, so that its signature ends with the page but for 12 bytes', async () => {

@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { DEVELOPMENT_MARK } from '../../builder/keys/private-key.ts';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
 import { createWorkspace, MAIN, type Workspace } from '../support/cli.ts';
+import { makeApp } from '../support/firmware.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 import { privatePem, publicPem } from '../support/pem.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
@@ -123,6 +125,19 @@ describe('a command: signer', () => {
     });
     expect({ code, stderr }).toEqual({ code: 130, stderr });
     expect(stderr).toMatch(/^error: interrupted by SIGINT; no release was written$/m);
+    expect(await work.listing()).toEqual(before);
+  });
+
+  test('that never answers to sign is left at once too', async () => {
+    await work.write('app.bin', makeApp({ chip: esp32c6 }));
+    // Its warning tells when the signing begins.
+    await work.write('open.pem', privatePem(aPrivateKey('ecdsa256', 'second')), 0o644);
+    const before = await work.listing();
+    const keys = ['--key', 'open.pem', '--key', command('never')];
+    const { code, stderr } = await work.run(['sign', 'app.bin', ...keys, '--out', 'never.bin'], {
+      interrupt: { signal: 'SIGINT', when: /open\.pem can be read by others/ },
+    });
+    expect({ code, stderr }).toEqual({ code: 130, stderr });
     expect(await work.listing()).toEqual(before);
   });
 

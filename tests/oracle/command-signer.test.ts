@@ -52,6 +52,11 @@ describe.skipIf(isMissing(openssl, 'openssl'))('openssl pkeyutl as a command: si
     ['a salt of 20 bytes', `${PSS} -pkeyopt rsa_pss_saltlen:20`, /salt of 20 bytes; .* takes 32/],
     ['the longest salt', `${PSS} -pkeyopt rsa_pss_saltlen:max`, /salt of 350 bytes; .* takes 32/],
     [
+      'another mask',
+      `${PSS} -pkeyopt rsa_pss_saltlen:32 -pkeyopt rsa_mgf1_md:sha1`,
+      /with MGF1-sha1 as its mask; .* takes MGF1-sha256/,
+    ],
+    [
       'a digest that is hashed again',
       `-rawin -digest sha256 -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32`,
       /hashed the digest again before it signed/,

@@ -72,6 +72,7 @@ describe.skipIf(isMissing(espsecure))(`files that fool espsecure (${NEEDS_ORACLE
     const { code, errors } = await verify(signed, 'ecdsa256-first.pub.pem');
     expect(code).toBe(9);
     expect(errors).toContain('no valid signature is by a trusted key');
+    expect(errors).toContain('the file is signed with rsa3072, and that key is for ecdsa256');
   });
 
   test('a P-384 signature, verified with an RSA key, is by no trusted key', async () => {
@@ -80,6 +81,7 @@ describe.skipIf(isMissing(espsecure))(`files that fool espsecure (${NEEDS_ORACLE
     const { code, errors } = await verify(app, 'rsa3072-first.pub.pem');
     expect(code).toBe(9);
     expect(errors).toContain('no valid signature is by a trusted key');
+    expect(errors).toContain('the file is signed with ecdsa384, and that key is for rsa3072');
   });
 
   test('a sector of RSA and ECDSA blocks holds for either key, with a warning', async () => {

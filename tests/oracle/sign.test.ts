@@ -127,6 +127,8 @@ describe.skipIf(isMissing(espsecure))(`sign and espsecure (${NEEDS_ORACLE})`, ()
       expect((await work.read('v1.ours')).equals(await work.read('v1.theirs'))).toBe(true);
       await works('verify-signature', '-v', '1', '-k', 'ecdsa256-first.pub.pem', 'v1.ours');
       await ours('verify', 'v1.theirs', '--trust', 'ecdsa256-first.pub.pem');
+      await works('extract-public-key', '--version', '1', '--keyfile', 'sec1.pem', 'v1.raw');
+      await ours('verify', 'v1.theirs', '--trust', 'v1.raw');
     },
   );
 

@@ -6,21 +6,23 @@ import type { ProcessEdge } from '../process-edge.ts';
 import type { CommandHost } from '../program.ts';
 import { addDigest } from './keys-digest.ts';
 import { addRotate } from './keys-rotate.ts';
+import { addTrust } from './keys-trust.ts';
 import { withOutputOptions } from './plan-options.ts';
 
 const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 
-/** `ota-build keys`: making keys, their public halves, the digests that eFuse holds, and changing keys. */
+/** `ota-build keys`: making keys, their public halves, the digests that eFuse holds, whose signatures count, and changing keys. */
 export function addKeysCommand(program: Command, host: CommandHost): void {
   const keys = program
     .command('keys')
     .description(
-      'make signing keys, print the digests that eFuse holds, and plan a change of keys',
+      'make signing keys, print the digests that eFuse holds, say which keys count, and plan a change of keys',
     );
   addGenerate(keys, host);
   addPublic(keys, host);
   addDigest(keys, host);
   addRotate(keys, host);
+  addTrust(keys, host);
 }
 
 function addGenerate(keys: Command, { edge }: CommandHost): void {

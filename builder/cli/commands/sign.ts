@@ -1,6 +1,7 @@
 import { Option, type Command } from '@commander-js/extra-typings';
 import { UsageError } from '../../errors/families.ts';
 import type { SignJob } from '../../sign/run-sign.ts';
+import { secretOptions } from '../ask-secret.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { renderEvent } from '../render/events.ts';
@@ -14,8 +15,8 @@ export function addSignCommand(program: Command, host: CommandHost): void {
     const { edge } = host;
     const output = new Output(edge, options);
     const job: SignJob = {
-      projectDirectory: edge.directory,
-      environment: edge.environment,
+      ...secretOptions(edge),
+      signal: edge.signal,
       note: (message) => {
         renderEvent({ kind: 'note', message }, output);
       },
@@ -50,7 +51,11 @@ function withSignOptions(program: Command) {
         'sign a file, put signatures that were made elsewhere into it, or take them away',
       )
       .optionsGroup('Signing here:')
-      .option('--key <ref>', 'private key: a PEM file, env:NAME or dev; up to three times', collect)
+      .option(
+        '--key <ref>',
+        'key reference: FILE, env:NAME, pkcs11:…, command:… or dev; up to three times',
+        collect,
+      )
       .optionsGroup('Signing elsewhere:')
       .option('--digest-out <file>', 'write the digest to be signed, and what it is to FILE.json')
       .option('--contents-out <file>', 'write the bytes that the digest covers as well')

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { resolve } from 'node:path';
 import { FormatError, SigningError } from '../../errors/families.ts';
 import { readInput } from '../../files/read-input.ts';
 import type { PublicKeyFields } from '../../format/signature-block.ts';
@@ -19,10 +20,17 @@ export type PublicKeyFile = {
 };
 
 /**
- * Reads a public key in PEM. Throws SigningError for what is none that Secure Boot takes, and for a private key, which
- * has no business where others sign; UsageError when the file cannot be read.
+ * Reads public keys in PEM, named as the user named them. Throws SigningError for what is none that Secure Boot takes, and
+ * for a private key, which has no business where others sign; UsageError when a file cannot be read.
  */
-export async function readPublicKeyFile(path: string, name: string): Promise<PublicKeyFile> {
+export function readPublicKeys(
+  { projectDirectory }: { readonly projectDirectory: string },
+  names: readonly string[],
+): Promise<readonly PublicKeyFile[]> {
+  return Promise.all(names.map((name) => readPublicKeyFile(resolve(projectDirectory, name), name)));
+}
+
+async function readPublicKeyFile(path: string, name: string): Promise<PublicKeyFile> {
   const text = (await readInput(path, 'a public key in PEM', KEY_FILE_LIMIT)).toString('utf8');
   if (text.includes('PRIVATE KEY-----')) {
     throw new SigningError(

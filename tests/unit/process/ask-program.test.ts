@@ -77,6 +77,14 @@ describe('a program that is asked', () => {
     expect(await gone(Number(reply.kind === 'late' && reply.errors))).toBe(true);
   });
 
+  test('is ended at a terminal too, where it has no process group of its own', async () => {
+    const script = 'trap "" TERM; sh -c "sleep 1000 & echo \\$! >&2; wait" & echo $! >&2; wait';
+    const reply = await sh(script, { timeoutMs: 500, terminal: true });
+    const [...started] = reply.kind === 'late' ? reply.errors.trim().split('\n').map(Number) : [];
+    expect(started).toHaveLength(2);
+    for (const pid of started) expect(await gone(pid)).toBe(true);
+  });
+
   test('is late too when something that it started holds its answer open', async () => {
     const reply = await sh('sleep 1000 & echo $! >&2', { timeoutMs: 300 });
     expect(reply.kind).toBe('late');

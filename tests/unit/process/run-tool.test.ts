@@ -56,6 +56,20 @@ describe('a program that is streamed', () => {
   });
 });
 
+test('a program inherits no key, passphrase or PIN', async () => {
+  const environment = {
+    ...{ PATH: process.env['PATH'], OTA_BUILD_KEY_PASSPHRASE: 'a', OTA_BUILD_PKCS11_PIN: 'b' },
+    ...{ ANY: '-----BEGIN EC PRIVATE KEY-----\n', PUBLIC: '-----BEGIN PUBLIC KEY-----' },
+  };
+  const lines: string[] = [];
+  const { signal } = new AbortController();
+  const onLine = (line: string): void => void lines.push(line);
+  await streamTool('env', [], { directory: '/', environment, signal, onLine });
+  const { stdout } = await runTool('env', [], { directory: '/', environment, timeoutMs: 10_000 });
+  for (const inherited of [lines, stdout.split('\n')])
+    expect(inherited.map((line) => line.replace(/=.*/, '')).sort()).toEqual(['PATH', 'PUBLIC']);
+});
+
 test('output is kept byte for byte where that was asked for', async () => {
   const args = ['-c', "printf '\\377\\376'"];
   const bytes = await runTool('sh', args, {

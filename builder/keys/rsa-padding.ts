@@ -1,4 +1,20 @@
-import { createHash } from 'node:crypto';
+import { constants, createHash, publicDecrypt, type KeyObject } from 'node:crypto';
+
+/** signature^e mod n (384 bytes), what an RSA signature was made of. Undefined for a number that is not below n. */
+export function encodedMessage(key: KeyObject, signature: Buffer): Buffer | undefined {
+  try {
+    return publicDecrypt({ key, padding: constants.RSA_NO_PADDING }, signature);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What EMSA-PKCS1-v1_5 (RFC 8017, section 9.2: 00 01, at least eight FF, 00) has encoded; undefined for other padding. */
+export function readPkcs1(encoded: Buffer): Buffer | undefined {
+  if (encoded[0] !== 0 || encoded[1] !== 1) return undefined;
+  const end = encoded.findIndex((byte, index) => index >= 2 && byte !== 0xff);
+  return end >= 10 && encoded[end] === 0 ? encoded.subarray(end + 1) : undefined;
+}
 
 /** What EMSA-PSS (RFC 8017, section 9.1) has encoded: how long its salt is, and a check of the digest it is for. */
 export type EncodedPss = {
@@ -7,15 +23,15 @@ export type EncodedPss = {
 };
 
 /**
- * Takes an encoded message of an RSA key of 8k bits apart, with `hash` for both digest and mask. Undefined when it is not
- * EMSA-PSS with that hash: its last byte, its padding or its separator do not fit.
+ * Takes an encoded message of an RSA key of 8k bits apart, with `hash` for the digest and `mgf` for the mask. Undefined when
+ * it is not EMSA-PSS with those: its last byte, its padding or its separator do not fit.
  */
-export function readEncodedPss(encoded: Buffer, hash: string): EncodedPss | undefined {
+export function readPss(encoded: Buffer, hash: string, mgf: string): EncodedPss | undefined {
   const hashLength = createHash(hash).digest().length;
   if (encoded.at(-1) !== 0xbc || encoded.length < hashLength + 2) return undefined;
   const masked = encoded.subarray(0, -hashLength - 1);
   const expected = encoded.subarray(-hashLength - 1, -1);
-  const block = mask(expected, masked.length, hash).map((byte, at) => byte ^ (masked[at] ?? 0));
+  const block = mask(expected, masked.length, mgf).map((byte, at) => byte ^ (masked[at] ?? 0));
   // A modulus of 8k bits leaves 8k − 1 for the message: its highest bit is cleared.
   block[0] = (block[0] ?? 0) & 0x7f;
   const separator = block.findIndex((byte) => byte !== 0);
