@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { parseEspImage } from '../builder/format/esp-image.ts';
 import { measureDriver } from './driver-overhead.ts';
 import { makeLargeFlashImage } from './large-image.ts';
+import { measurePublishing } from './publishing.ts';
 
 const ROUNDS = 9;
 // npm runs scripts in the root of the package.
@@ -24,6 +25,7 @@ try {
   compareWithChain();
   compareStart();
   measureMemory();
+  measurePublishing({ main: MAIN, work, firmware, reportMemory: REPORT_MEMORY }, run);
   measureDriver(MAIN, work);
 } finally {
   rmSync(work, { recursive: true, force: true });
