@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import type { SecretOptions } from '../keys/secret-source.ts';
 import type { Signer } from '../keys/signer.ts';
-import { channelOf, isChannel } from '../release-index/versions.ts';
+import { channelOf, isChannel, newestFirst } from '../release-index/versions.ts';
 import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
 import {
   objectionsTo,
@@ -52,13 +52,15 @@ export async function runPublish(job: PublishJob): Promise<PublishOutcome> {
     ...job,
     scheme: releases[0]?.manifest.signing?.scheme ?? 'rsa3072',
   });
-  const publications = releases.map((release) => publicationOf(release, job));
+  const publications = oldestFirst(releases).map((release) => publicationOf(release, job));
   const judge = judgeOf({ trust, signers });
   const judged: Judged[] = [];
   for (const target of targets) {
     for (const publication of publications) {
-      const known = await target.known(publication.release.targetName, signers);
-      judged.push(judge(target, publication, known));
+      const { targetName } = publication.release;
+      const known = await target.known(targetName, signers);
+      const earlier = publications.slice(0, publications.indexOf(publication));
+      judged.push(judge(target, publication, withEarlier(known, earlier, targetName)));
     }
   }
   requireAllowed(judged, job.allow);
@@ -114,6 +116,30 @@ async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {
     releases.push(release);
   }
   return releases;
+}
+
+/** So that of two versions of one board the newer one has the channel afterwards. */
+function oldestFirst(releases: readonly Publishable[]): readonly Publishable[] {
+  return [...releases].sort((a, b) => {
+    if (a.targetName !== b.targetName) return a.targetName < b.targetName ? -1 : 1;
+    return newestFirst(b.manifest.version, a.manifest.version);
+  });
+}
+
+/** What a target will have when the earlier releases of this run are there. */
+function withEarlier(
+  known: KnownReleases,
+  earlier: readonly Publication[],
+  targetName: string,
+): KnownReleases {
+  const added = earlier
+    .filter(({ release }) => release.targetName === targetName)
+    .map(({ release: { manifest }, channel }) => ({
+      version: manifest.version,
+      channel,
+      secureVersion: manifest.secureVersion,
+    }));
+  return { ...known, versions: [...known.versions, ...added] };
 }
 
 function publicationOf(release: Publishable, { channel: asked, allow }: PublishJob): Publication {

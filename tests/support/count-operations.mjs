@@ -2,6 +2,7 @@
 // right before the operation number OTA_BUILD_TEST_KILL_AT. At the end it writes the count to OTA_BUILD_TEST_COUNT.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const killAt = Number(process.env['OTA_BUILD_TEST_KILL_AT'] ?? 'NaN');
 const report = process.env['OTA_BUILD_TEST_COUNT'];
@@ -33,7 +34,7 @@ const opensForWriting = ([, flags]) =>
     ? !/^r$/.test(flags)
     : ((flags ?? 0) & (fs.constants.O_WRONLY | fs.constants.O_RDWR)) !== 0;
 
-const probe = await fs.promises.open(new URL(import.meta.url).pathname, 'r');
+const probe = await fs.promises.open(fileURLToPath(import.meta.url), 'r');
 const handle = Object.getPrototypeOf(probe);
 await probe.close();
 patch(handle, ['write', 'writev', 'writeFile', 'appendFile', 'truncate', 'chmod', 'sync']);

@@ -65,25 +65,30 @@ export async function problemsOf(place: string): Promise<readonly string[]> {
   if (!existsSync(place)) return [];
   const index = existsSync(join(place, INDEX)) ? await readPublished(place) : undefined;
   const problems: string[] = [];
-  for (const { version, files } of index?.versions ?? []) {
+  for (const { version, files } of index?.versions ?? [])
     for (const { file, size, sha256 } of files) {
-      const path = join(place, version, file);
-      const bytes = await readFile(path).catch(() => undefined);
-      const digest = createHash('sha256')
-        .update(bytes ?? '')
-        .digest('hex');
-      if (bytes?.length !== size || digest !== sha256) problems.push(`${version}/${file} differs`);
+      const found = await digestOf(join(place, version, file));
+      if (found?.size !== size || found.sha256 !== sha256)
+        problems.push(`${version}/${file} differs`);
     }
-  }
   for (const name of await readdir(place)) {
     if (name.startsWith('.') || !(await stat(join(place, name))).isDirectory()) continue;
-    const sums = await readFile(join(place, name, 'SHA256SUMS'), 'utf8').catch(() => '');
-    for (const [, digest, file = ''] of sums.matchAll(/^([0-9a-f]{64}) \*(.+)$/gm)) {
-      const bytes = await readFile(join(place, name, file)).catch(() => Buffer.alloc(0));
-      if (createHash('sha256').update(bytes).digest('hex') !== digest)
-        problems.push(`${name}/${file} is not what SHA256SUMS says`);
-    }
-    if (sums === '') problems.push(`${name} has no SHA256SUMS`);
+    problems.push(...(await problemsOfDirectory(place, name)));
   }
   return problems;
+}
+
+async function problemsOfDirectory(place: string, name: string): Promise<readonly string[]> {
+  const sums = await readFile(join(place, name, 'SHA256SUMS'), 'utf8').catch(() => '');
+  const problems = sums === '' ? [`${name} has no SHA256SUMS`] : [];
+  for (const [, digest, file = ''] of sums.matchAll(/^([0-9a-f]{64}) \*(.+)$/gm))
+    if ((await digestOf(join(place, name, file)))?.sha256 !== digest)
+      problems.push(`${name}/${file} is not what SHA256SUMS says`);
+  return problems;
+}
+
+async function digestOf(path: string): Promise<{ size: number; sha256: string } | undefined> {
+  const bytes = await readFile(path).catch(() => undefined);
+  if (bytes === undefined) return undefined;
+  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
