@@ -118,6 +118,11 @@ async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {
   return releases;
 }
 
+const DRILL_CHANNEL = 'drill';
+
+/** Their `<channel>.json` would take the place of another file of a board. */
+const RESERVED_CHANNEL = /^(?:index|esp-web-tools.*)$/;
+
 /** So that of two versions of one board the newer one has the channel afterwards. */
 function oldestFirst(releases: readonly Publishable[]): readonly Publishable[] {
   return [...releases].sort((a, b) => {
@@ -143,15 +148,16 @@ function withEarlier(
 }
 
 function publicationOf(release: Publishable, { channel: asked, allow }: PublishJob): Publication {
-  const { version } = release.manifest;
-  const channel = asked ?? channelOf(version);
+  const { version, source } = release.manifest;
+  // Never what a fleet takes by itself, unless that was asked for.
+  const channel = asked ?? (source.kind === 'drill' ? DRILL_CHANNEL : channelOf(version));
   if (channel === undefined)
     throw new UsageError(
       'USAGE',
       `version ${version} of ${release.name} says no channel: semver cannot read it`,
       { hint: 'Name the channel with --channel.' },
     );
-  if (!isChannel(channel))
+  if (!isChannel(channel) || RESERVED_CHANNEL.test(channel))
     throw new UsageError(
       'USAGE',
       `'${channel}' cannot be the name of a channel: expected a word of small letters, digits and -, such as beta`,

@@ -264,16 +264,11 @@ describe('a gate', () => {
     const version = `9.0.0${flag}`;
     const drill = ['--board', BOARD, '--firmware', 'drill', '--app-version', version, '--quiet'];
     expect((await work.runHere([...drill, ...SIGNED])).code).toBe(0);
-    const args = publish(
-      [version],
-      '--to',
-      `dir:${await aTarget()}`,
-      '--channel',
-      'drill',
-      ...OURS,
-    );
+    const target = await aTarget();
+    const args = publish([version], '--to', `dir:${target}`, ...OURS);
     await expectRefusal(work, args, { code: 10, says: /rollback drill/ }, { here: true });
     expect((await work.runHere([...args, flag])).code).toBe(0);
+    expect((await readPublished(placeOf(target))).channels).toEqual({ drill: version });
   });
 
   test('wants a channel for a version that semver cannot read, and the gate open', async () => {
@@ -282,6 +277,13 @@ describe('a gate', () => {
     await expectRefusal(work, args, { code: 2, says: /--channel/ }, { here: true });
     const named = [...args, '--channel', 'nightly'];
     await expectRefusal(work, named, { code: 10, says: /semver cannot/ }, { here: true });
+    for (const channel of ['Nightly', '../x', 'index', 'esp-web-tools-stable'])
+      await expectRefusal(
+        work,
+        [...args, '--channel', channel],
+        { code: 2, says: /cannot be the name of a channel/ },
+        { here: true },
+      );
     expect((await work.runHere([...named, '--allow-not-newer'])).code).toBe(0);
   });
 });
