@@ -9,6 +9,7 @@ import { measureDriver } from './driver-overhead.ts';
 import { makeLargeFlashImage } from './large-image.ts';
 import { compare, timed } from './measure.ts';
 import { compareSigners, compareSigningPrograms } from './signing.ts';
+import { measurePublishing } from './publishing.ts';
 
 const ROUNDS = 9;
 // npm runs scripts in the root of the package.
@@ -28,6 +29,7 @@ try {
   await compareSigners(work);
   await compareSigningPrograms(signingPrograms());
   measureMemory();
+  measurePublishing({ main: MAIN, work, firmware, reportMemory: REPORT_MEMORY }, run);
   measureDriver(MAIN, work);
 } finally {
   rmSync(work, { recursive: true, force: true });

@@ -47,25 +47,31 @@ export function objectionsTo(candidate: Candidate, known: KnownReleases): readon
   ];
 }
 
+/** What speaks against one release. */
+export type Judged = { readonly stem: string; readonly objections: readonly Objection[] };
+
 /**
- * Throws when something speaks against a release that was not allowed, and names all of it with the flags that allow it:
- * VerifyError when it does not pass the checker, else PublishError (RELEASE_REFUSED).
+ * Throws when something that was not allowed speaks against these releases, and names all of it with the flags that allow it:
+ * VerifyError when one does not pass the checker, else PublishError (RELEASE_REFUSED).
  */
-export function requireAllowed(
-  { stem }: Publishable,
-  objections: readonly Objection[],
-  allow: ReadonlySet<GateName>,
-): void {
-  const failed = objections.filter(({ gate }) => !allow.has(gate));
-  if (failed.length === 0) return;
-  const flags = [...new Set(failed.map(({ gate }) => `--allow-${gate}`))].join(' ');
-  const list = failed.map(({ gate, problem }) => `  - it ${problem} (--allow-${gate})`);
-  const message = [`${stem} was not published:`, ...list].join('\n');
+export function requireAllowed(judged: readonly Judged[], allow: ReadonlySet<GateName>): void {
+  const refused = judged.flatMap(({ stem, objections }) => {
+    const gates = objections.filter(({ gate }) => !allow.has(gate));
+    return gates.length === 0 ? [] : [{ stem, gates }];
+  });
+  if (refused.length === 0) return;
+  const gates = refused.flatMap((each) => each.gates.map(({ gate }) => gate));
+  const blocks = refused.map(({ stem, gates: failed }) => [
+    `${stem} is not to be published:`,
+    ...failed.map(({ gate, problem }) => `  - it ${problem} (--allow-${gate})`),
+  ]);
+  const flags = [...new Set(gates)].map((gate) => `--allow-${gate}`).join(' ');
   const options = {
     hint: `Mend it, or say that you mean it: ${flags}`,
-    details: { gates: failed },
+    details: { refused },
   };
-  throw failed.some(({ gate }) => gate === 'unverified')
+  const message = blocks.flat().join('\n');
+  throw gates.includes('unverified')
     ? new VerifyError('VERIFICATION_FAILED', message, options)
     : new PublishError('RELEASE_REFUSED', message, options);
 }
@@ -98,7 +104,7 @@ function unverified({ release, signers, signsIndex, trust }: Candidate): readonl
     ...objection(
       errors.length > 0,
       'unverified',
-      `does not pass verification:\n${describeFindings(errors).replace(/^/gm, '  ')}\n   `,
+      `does not pass \`ota-build verify\`:\n${describeFindings(errors).replace(/^/gm, '  ')}\n   `,
     ),
     ...strangers.map(({ reference, digest }) => ({
       gate: 'unverified' as const,

@@ -1,10 +1,8 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PublishError } from '../errors/families.ts';
-import { hashInput } from '../files/read-input.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { CHECKSUMS } from '../manifest/release-files.ts';
-import { MOST_BYTES } from '../verify/read-release.ts';
 import { verifyPath, type Verification } from '../verify/verify-path.ts';
 
 /** A file of a release: its name, bytes, and SHA-256 in hex. */
@@ -57,8 +55,8 @@ export async function checkPublishable(name: string, options: CheckOptions): Pro
     projectDirectory,
     ...(trust === undefined ? {} : { trust }),
   });
-  const { manifest } = verification;
-  if (verification.kind !== 'release' || manifest === undefined) {
+  const { manifest, digests } = verification;
+  if (manifest === undefined || digests === undefined) {
     throw refused(name, 'is not a release directory of ota-build', RELEASE_HINT);
   }
   requirePlainNames(name, manifest);
@@ -71,7 +69,7 @@ export async function checkPublishable(name: string, options: CheckOptions): Pro
     targetName,
     stem: `${targetName}-${manifest.version}`,
     manifest,
-    files: await hashFiles(directory, name),
+    files: await listFiles(directory, name, digests),
     verification,
   };
 }
@@ -89,22 +87,23 @@ function requirePlainNames(name: string, { board, variant, version }: Manifest):
     throw refused(name, `has a version that cannot name its directory: '${version}'`);
 }
 
-/** Every file that is there now. A release that passed the checker has nothing else. */
-async function hashFiles(directory: string, name: string): Promise<readonly PublishedFile[]> {
+/** Every file that is there, with the digest that it had when it was checked: a later change shows when it is copied. */
+async function listFiles(
+  directory: string,
+  name: string,
+  digests: ReadonlyMap<string, string>,
+): Promise<readonly PublishedFile[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const files: PublishedFile[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const { name: file } = entry;
-    if (!entry.isFile() || !FILE_NAME.test(file))
+    const sha256 = digests.get(file);
+    if (!entry.isFile() || !FILE_NAME.test(file) || sha256 === undefined)
       throw refused(name, `has something in it that cannot be published: ${file}`);
-    const { size, sha256 } = await hashInput(
-      join(directory, file),
-      'a file of a release',
-      MOST_BYTES,
-    );
+    const { size } = await stat(join(directory, file));
     files.push({ file, size, sha256 });
   }
-  if (files.every(({ file }) => file !== CHECKSUMS))
+  if (!digests.has(CHECKSUMS))
     throw refused(
       name,
       `has no ${CHECKSUMS}: it is an unpacked zip`,

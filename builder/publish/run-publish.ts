@@ -1,10 +1,16 @@
+import { resolve } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import type { SecretOptions } from '../keys/secret-source.ts';
 import type { Signer } from '../keys/signer.ts';
-import { channelOf, isChannel } from '../release-index/versions.ts';
+import { channelOf, isChannel, newestFirst } from '../release-index/versions.ts';
 import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
-import { resolve } from 'node:path';
-import { objectionsTo, requireAllowed, type Candidate, type GateName } from './gates.ts';
+import {
+  objectionsTo,
+  requireAllowed,
+  type Candidate,
+  type GateName,
+  type Judged,
+} from './gates.ts';
 import { openIndexSigners } from './open-index-signers.ts';
 import { openTarget } from './open-target.ts';
 import { checkPublishable, type Publishable } from './publishable.ts';
@@ -46,24 +52,26 @@ export async function runPublish(job: PublishJob): Promise<PublishOutcome> {
     ...job,
     scheme: releases[0]?.manifest.signing?.scheme ?? 'rsa3072',
   });
-  const judge = judgeOf(job, { trust, signers });
-  const publications = releases.map((release) => publicationOf(release, job));
+  const publications = oldestFirst(releases).map((release) => publicationOf(release, job));
+  const judge = judgeOf({ trust, signers });
+  const judged: Judged[] = [];
   for (const target of targets) {
-    for (const publication of publications)
-      judge(
-        target,
-        publication,
-        await target.known(publication.release.targetName, signers),
-        'tell',
-      );
+    for (const publication of publications) {
+      const { targetName } = publication.release;
+      const known = await target.known(targetName, signers);
+      const earlier = publications.slice(0, publications.indexOf(publication));
+      judged.push(judge(target, publication, withEarlier(known, earlier, targetName)));
+    }
   }
+  requireAllowed(judged, job.allow);
+  tellAllowed(judged, job);
   const published: Published[] = [];
   if (job.dryRun) return { publications, published };
   for (const target of targets) {
     const admitted = publications.map((publication) => ({
       ...publication,
       admit: (known: KnownReleases) => {
-        judge(target, publication, known, 'silent');
+        requireAllowed([judge(target, publication, known)], job.allow);
       },
     }));
     const done = (release: PublishedRelease): void => {
@@ -110,16 +118,46 @@ async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {
   return releases;
 }
 
+const DRILL_CHANNEL = 'drill';
+
+/** Their `<channel>.json` would take the place of another file of a board. */
+const RESERVED_CHANNEL = /^(?:index|esp-web-tools.*)$/;
+
+/** So that of two versions of one board the newer one has the channel afterwards. */
+function oldestFirst(releases: readonly Publishable[]): readonly Publishable[] {
+  return [...releases].sort((a, b) => {
+    if (a.targetName !== b.targetName) return a.targetName < b.targetName ? -1 : 1;
+    return newestFirst(b.manifest.version, a.manifest.version);
+  });
+}
+
+/** What a target will have when the earlier releases of this run are there. */
+function withEarlier(
+  known: KnownReleases,
+  earlier: readonly Publication[],
+  targetName: string,
+): KnownReleases {
+  const added = earlier
+    .filter(({ release }) => release.targetName === targetName)
+    .map(({ release: { manifest }, channel }) => ({
+      version: manifest.version,
+      channel,
+      secureVersion: manifest.secureVersion,
+    }));
+  return { ...known, versions: [...known.versions, ...added] };
+}
+
 function publicationOf(release: Publishable, { channel: asked, allow }: PublishJob): Publication {
-  const { version } = release.manifest;
-  const channel = asked ?? channelOf(version);
+  const { version, source } = release.manifest;
+  // Never what a fleet takes by itself, unless that was asked for.
+  const channel = asked ?? (source.kind === 'drill' ? DRILL_CHANNEL : channelOf(version));
   if (channel === undefined)
     throw new UsageError(
       'USAGE',
       `version ${version} of ${release.name} says no channel: semver cannot read it`,
       { hint: 'Name the channel with --channel.' },
     );
-  if (!isChannel(channel))
+  if (!isChannel(channel) || RESERVED_CHANNEL.test(channel))
     throw new UsageError(
       'USAGE',
       `'${channel}' cannot be the name of a channel: expected a word of small letters, digits and -, such as beta`,
@@ -127,27 +165,27 @@ function publicationOf(release: Publishable, { channel: asked, allow }: PublishJ
   return { release, channel, repoint: allow.has('not-newer') };
 }
 
-function judgeOf(
-  { allow, warn }: PublishJob,
-  { trust, signers }: { readonly trust: Trust | undefined; readonly signers: readonly Signer[] },
-) {
-  return (
-    target: Target,
-    publication: Publication,
-    known: KnownReleases,
-    tell: 'tell' | 'silent',
-  ): void => {
-    const { release } = publication;
+function judgeOf({
+  trust,
+  signers,
+}: {
+  readonly trust: Trust | undefined;
+  readonly signers: readonly Signer[];
+}) {
+  return (target: Target, publication: Publication, known: KnownReleases): Judged => {
     const candidate: Candidate = {
       ...publication,
       signers,
       signsIndex: target.signsIndex === true,
       ...(trust === undefined ? {} : { trust: trust.manifest }),
     };
-    const objections = objectionsTo(candidate, known);
-    requireAllowed(release, objections, allow);
-    if (tell === 'silent') return;
-    for (const { gate, problem } of objections)
-      warn('GATE_ALLOWED', `${release.stem} ${problem}; --allow-${gate} was given`);
+    return { stem: publication.release.stem, objections: objectionsTo(candidate, known) };
   };
+}
+
+function tellAllowed(judged: readonly Judged[], { warn }: PublishJob): void {
+  const told = judged.flatMap(({ stem, objections }) =>
+    objections.map(({ gate, problem }) => `${stem} ${problem}; --allow-${gate} was given`),
+  );
+  for (const message of new Set(told)) warn('GATE_ALLOWED', message);
 }

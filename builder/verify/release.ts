@@ -28,6 +28,8 @@ export type CheckedRelease = {
   readonly checks: readonly Check[];
   readonly manifest?: Manifest;
   readonly signature?: CheckedSignature;
+  /** SHA-256 in hex of every file, as it was checked. */
+  readonly digests: ReadonlyMap<string, string>;
 };
 
 /**
@@ -60,7 +62,8 @@ export async function checkRelease(
     ...(unpacked ? { absent: UNPACKED } : {}),
   };
   const { manifest, findings } = readManifest(files.get(MANIFEST));
-  if (manifest === undefined) return { checks: [checksums, { title: 'manifest', findings }] };
+  if (manifest === undefined)
+    return { checks: [checksums, { title: 'manifest', findings }], digests };
   const parts = checkReleaseParts(manifest, files, options);
   const stem = [manifest.board, manifest.variant, manifest.version]
     .filter((part) => part !== undefined)
@@ -68,6 +71,7 @@ export async function checkRelease(
   const { zip } = stemFiles(stem);
   return {
     manifest,
+    digests,
     ...(parts.signature === undefined ? {} : { signature: parts.signature }),
     checks: [
       checksums,

@@ -36,9 +36,11 @@ export type Verification = {
   /** Digests (hex) of the keys whose signatures hold, in the order of their blocks. */
   readonly signedBy: readonly string[];
   readonly manifest?: Manifest;
+  /** Of a release: SHA-256 in hex of every file, as it was checked. */
+  readonly digests?: ReadonlyMap<string, string>;
 };
 
-type Checked = Pick<Verification, 'kind' | 'checks' | 'signedBy' | 'manifest'>;
+type Checked = Pick<Verification, 'kind' | 'checks' | 'signedBy' | 'manifest' | 'digests'>;
 
 const DEFAULT_TABLE_OFFSET = 0x8000;
 
@@ -68,13 +70,14 @@ export async function verifyPath(path: string, options: VerifyPathOptions): Prom
 }
 
 async function checkDirectory(path: string, trust: Trust | undefined): Promise<Checked> {
-  const { checks, manifest, signature } = await verifyRelease(
+  const { checks, manifest, signature, digests } = await verifyRelease(
     path,
     trust === undefined ? {} : { ...trust.image, manifestTrust: trust.manifest },
   );
   return {
     kind: 'release',
     checks,
+    digests,
     signedBy: signersOf(signature),
     ...(manifest === undefined ? {} : { manifest }),
   };

@@ -7,7 +7,7 @@ import { expectRefusal } from '../support/leaves-nothing.ts';
 const PACKAGE = join(import.meta.dirname, '..', '..', 'package.json');
 const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
 const VERBS = [
-  ...['build', 'plan', 'inspect', 'verify', 'sign', 'keys', 'otadata', 'doctor'],
+  ...['build', 'plan', 'inspect', 'verify', 'publish', 'sign', 'keys', 'otadata', 'doctor'],
   ...['encrypt-flash-data', 'decrypt-flash-data'],
 ];
 /** One of the commands below a verb. */
@@ -25,7 +25,14 @@ describe('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const verb of VERBS) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'));
     expect(stdout).toContain('ota-build --board ESP32_GENERIC --sign --firmware');
-    for (const exit of ['2 usage', '4 toolchain', '6 compiling', '9 verification', '130'])
+    for (const exit of [
+      '2 usage',
+      '4 toolchain',
+      '6 compiling',
+      '9 verification',
+      '10 publishing',
+      '130',
+    ])
       expect(stdout).toContain(exit);
   });
 

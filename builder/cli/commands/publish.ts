@@ -69,7 +69,7 @@ function withPublishOptions(program: Command) {
       )
       .option(
         '--channel <name>',
-        'channel (default: stable, or what the version says: 1.3.0-beta.2 is beta)',
+        'channel (default: stable, or what the version says: 1.3.0-beta.2 is beta; drill for a drill)',
       )
       .option('--dry-run', 'check everything and publish nothing')
       .optionsGroup('Who says so:')

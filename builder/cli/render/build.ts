@@ -96,6 +96,7 @@ function describeFlashing(
     'the first one (esp32.Partition(esp32.Partition.RUNNING).info() says). Where the second one runs, write the',
     ".app-bin to the first slot's offset, and the OTA data that `ota-build otadata trial --from slot1 --to slot0` makes.",
     'The device then comes back by itself, or says on the serial line why not.',
+    `${colours.cyan(`ota-build publish ${directory} --drill --to TARGET`)} publishes it, in a channel of its own.`,
   ];
 }
 

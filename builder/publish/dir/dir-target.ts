@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path';
 import { PublishError } from '../../errors/families.ts';
 import type { Signer } from '../../keys/signer.ts';
 import { withEntry, type ReleaseIndex } from '../../release-index/release-index.ts';
-import { newestFirst } from '../../release-index/versions.ts';
 import type { RoleTrust } from '../../verify/trust-policy.ts';
 import type { GateName } from '../gates.ts';
 import { entryOf, subjectOf } from '../index-entry.ts';
@@ -45,7 +44,7 @@ export function dirTarget(name: string, directory: string, options: DirTargetOpt
     },
     publish: async (publications, signers, done) => {
       const releases: PublishedRelease[] = [];
-      for (const publication of oldestFirst(publications)) {
+      for (const publication of publications) {
         options.signal.throwIfAborted();
         const place = await openPlace(root, publication.release.targetName);
         const published = await publishOne(place, publication, {
@@ -156,12 +155,4 @@ function knownReleases(current: CurrentIndex | undefined): KnownReleases {
   );
   const hasSignedIndex = (current?.signatures.length ?? 0) > 0;
   return { versions: [...versions, ...pointedTo], hasSignedIndex };
-}
-
-/** So that of two versions of one board the newer one has the channel afterwards. */
-function oldestFirst(publications: readonly Publication[]): readonly Publication[] {
-  return [...publications].sort(({ release: a }, { release: b }) => {
-    if (a.targetName !== b.targetName) return a.targetName < b.targetName ? -1 : 1;
-    return newestFirst(b.manifest.version, a.manifest.version);
-  });
 }

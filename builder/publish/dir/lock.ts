@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { PublishError } from '../../errors/families.ts';
-import { takeOverLock, type Watch } from './stale-lock.ts';
+import { takeOverLock, watchLock, type Watch } from './stale-lock.ts';
 
 /** Name of the lock, a directory, in the directory that it guards. */
 export const LOCK = '.publish.lock';
 
 /** A holder that has not shown for this long may be dead: it shows every `UPDATE_MS`. */
-const STALE_MS = 15_000;
-const UPDATE_MS = 4_000;
+const STALE_MS = 12_000;
+const UPDATE_MS = 3_000;
 const LONGEST_WAIT_MS = 10 * 60_000;
 const SAY_SO_AFTER_MS = 3_000;
 
@@ -46,6 +46,7 @@ export async function takeLock(directory: string, options: LockOptions): Promise
     signal.throwIfAborted();
     const held = await tryLock(directory, path, watch);
     if (held !== undefined) return held;
+    await watchLock(path, watch);
     const waited = Date.now() - start;
     if (waited > waitMs) throw await busy(path);
     if (!said && waited > SAY_SO_AFTER_MS) {

@@ -10,6 +10,8 @@ import type { HeldLock } from './lock.ts';
 import { DIRECTORY_MODE, FILE_MODE, isMissing } from './place.ts';
 import { LEFTOVER, partialName } from './replace-file.ts';
 
+const COPIES_AT_ONCE = 4;
+
 /** Removes what killed publishers left in the directory of a target name. Only for who holds its lock. */
 export async function clearLeftovers(place: string): Promise<void> {
   for (const name of await readdir(place)) {
@@ -34,10 +36,7 @@ export async function placeRelease(
   }
   const staging = partialName(path);
   await mkdir(staging);
-  for (const file of release.files) {
-    signal.throwIfAborted();
-    await copyFile(release, file, staging);
-  }
+  await copyFiles(release, staging, signal);
   await chmod(staging, DIRECTORY_MODE);
   await syncDirectory(staging);
   const other = differingFile(await filesIn(staging), release.files);
@@ -52,6 +51,23 @@ export async function placeRelease(
   await rename(staging, path);
   await syncDirectory(dirname(path));
   return { already: false };
+}
+
+/** Some at a time: most of the time goes into waiting for the disk. All have ended when one that failed is reported. */
+async function copyFiles(
+  release: Publishable,
+  staging: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = [...release.files];
+  const copyWaiting = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      signal.throwIfAborted();
+      await copyFile(release, file, staging);
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copyWaiting));
+  for (const result of ended) if (result.status === 'rejected') throw result.reason as Error;
 }
 
 async function copyFile(

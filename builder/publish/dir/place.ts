@@ -1,5 +1,4 @@
-import { chmod, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
-import { access } from 'node:fs/promises';
+import { access, chmod, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PublishError } from '../../errors/families.ts';
 import { syncDirectory } from '../../files/sync-directory.ts';
@@ -46,24 +45,27 @@ export async function openPlace(root: string, targetName: string): Promise<strin
   }
 }
 
-/** Makes a directory and those above it that are missing, readable for everybody, and makes sure that they stay. */
+/**
+ * Makes a directory and those above it that are missing, readable for everybody, and makes sure that they stay. Not by
+ * `mkdir` with `recursive`, which never ends where the file system says ENOENT for a directory whose parent is there.
+ */
 export async function makeDirectories(path: string): Promise<void> {
-  let first: string | undefined;
+  const entry = await stat(path).catch(() => undefined);
+  if (entry !== undefined) return;
+  if (path !== dirname(path)) await makeDirectories(dirname(path));
   try {
-    first = await mkdir(path, { recursive: true });
+    await mkdir(path);
   } catch (error) {
-    // A file or a link that leads nowhere is told by who looks next.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // Another publisher made it, or it is a file or a link that leads nowhere, which is told by who looks next.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw error;
   }
-  if (first === undefined) return;
-  for (let at = path; at.startsWith(first); at = dirname(at)) {
-    await chmod(at, DIRECTORY_MODE);
-    await syncDirectory(dirname(at));
-  }
+  await chmod(path, DIRECTORY_MODE);
+  await syncDirectory(dirname(path));
 }
 
 function notDirectory(path: string, isLink: boolean): PublishError {
-  const what = isLink ? 'a link that does not lead to a directory of its own' : 'not a directory';
+  const what = isLink ? 'a link where a directory was expected' : 'not a directory';
   return new PublishError(
     'TARGET_INVALID',
     `${path} is ${what}; releases are published into a directory`,

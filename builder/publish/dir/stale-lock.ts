@@ -33,6 +33,12 @@ export async function takeOverLock(path: string, watch: Watch, staleMs: number):
   }
 }
 
+/** Takes down how a lock looks now. To be called again and again while waiting for it. */
+export async function watchLock(path: string, watch: Watch): Promise<void> {
+  const mtimeMs = await modified(path);
+  if (mtimeMs !== undefined) hasBeenStill(watch.lock, mtimeMs, 0);
+}
+
 /** False while another takes over. Who was killed in these moments leaves the guard, which is then watched as the lock is. */
 async function takeGuard(guard: string, seen: Seen, staleMs: number): Promise<boolean> {
   try {
@@ -47,14 +53,14 @@ async function takeGuard(guard: string, seen: Seen, staleMs: number): Promise<bo
   }
 }
 
+/** True when a time stamp is ancient, or has not changed for `staleMs` since it was `seen` first. */
 function hasBeenStill(seen: Seen, mtimeMs: number, staleMs: number): boolean {
-  if (Date.now() - mtimeMs > SURELY_STALE_MS) return true;
   const now = performance.now();
   if (seen.mtimeMs !== mtimeMs) {
     seen.mtimeMs = mtimeMs;
     seen.since = now;
   }
-  return now - (seen.since ?? now) > staleMs;
+  return Date.now() - mtimeMs > SURELY_STALE_MS || now - (seen.since ?? now) > staleMs;
 }
 
 async function modified(path: string): Promise<number | undefined> {

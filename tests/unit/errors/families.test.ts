@@ -7,6 +7,7 @@ import {
   InterruptedError,
   LayoutError,
   ProfileError,
+  PublishError,
   SigningError,
   ToolchainError,
   UsageError,
@@ -25,6 +26,7 @@ const FAMILIES = [
   ['LayoutError', 7, new LayoutError('FLASH_SIZE', 'm')],
   ['SigningError', 8, new SigningError('KEY_MISSING', 'm')],
   ['VerifyError', 9, new VerifyError('VERIFICATION_FAILED', 'm')],
+  ['PublishError', 10, new PublishError('TARGET_BUSY', 'm')],
   ['FormatError', 11, new FormatError('TRUNCATED', 'm')],
 ] as const;
 
