@@ -1,0 +1,27 @@
+import { resolve } from 'node:path';
+import { FetchError } from '../errors/families.ts';
+import type { Context } from '../pipeline/context.ts';
+import type { Trust } from '../verify/trust.ts';
+import type { Offer } from './offer.ts';
+import type { FetchRequest } from './request.ts';
+import { parseSource } from './source.ts';
+import { openDirectory } from './sources/directory.ts';
+import { findInTree } from './tree-offer.ts';
+
+/** Opens the source of a request and finds the wanted release in it. Throws UsageError, FetchError, VerifyError, FormatError. */
+export async function findOffer(
+  context: Context,
+  request: FetchRequest,
+  trust: Trust | undefined,
+): Promise<Offer> {
+  const source = parseSource(request.source);
+  switch (source.kind) {
+    case 'directory': {
+      const path = resolve(context.projectDirectory, source.path);
+      return findInTree(context, await openDirectory(path, source.name), request, trust);
+    }
+    case 'http':
+    case 'github':
+      throw new FetchError('SOURCE_UNREACHABLE', `${source.name} cannot be fetched from yet`);
+  }
+}

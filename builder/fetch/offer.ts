@@ -1,0 +1,17 @@
+import type { HoldingRelease } from './check-arrived.ts';
+import type { ListedFile } from './choose-version.ts';
+import type { OpenListed } from './receive.ts';
+
+/** A release that a source has, before any of it has been received. */
+export type Offer = {
+  readonly version: string;
+  /** As messages name it. */
+  readonly subject: string;
+  /** Every file of its directory. */
+  readonly files: readonly ListedFile[];
+  readonly open: OpenListed;
+  /** What the source said about the release, held against what arrived. Throws VerifyError. */
+  readonly check: (release: HoldingRelease) => void;
+  /** Done once it has been verified, before it gets its name. */
+  readonly accept: (release: HoldingRelease) => Promise<void>;
+};
