@@ -6,6 +6,7 @@ import type { Offer } from './offer.ts';
 import type { FetchRequest } from './request.ts';
 import { parseSource } from './source.ts';
 import { openDirectory } from './sources/directory.ts';
+import { openHttp } from './sources/http.ts';
 import { findInTree } from './tree-offer.ts';
 
 /** Opens the source of a request and finds the wanted release in it. Throws UsageError, FetchError, VerifyError, FormatError. */
@@ -21,6 +22,7 @@ export async function findOffer(
       return findInTree(context, await openDirectory(path, source.name), request, trust);
     }
     case 'http':
+      return findInTree(context, openHttp(source, context.signal), request, trust);
     case 'github':
       throw new FetchError('SOURCE_UNREACHABLE', `${source.name} cannot be fetched from yet`);
   }

@@ -29,6 +29,11 @@ export async function findInTree(
   trust: Trust | undefined,
 ): Promise<Offer> {
   const target = targetNameOf(request);
+  if (tree.isOpenToAll && trust === undefined)
+    context.warn(
+      'PLAIN_HTTP',
+      `${tree.name} is plain http: anybody on the way can change what arrives, and without --trust the first time nobody would notice`,
+    );
   const subject = `the index of ${target} in ${tree.name}`;
   const found = await readIndex(context, tree, target);
   if (found === undefined) throw await noTarget(tree, target);
