@@ -10,13 +10,18 @@ import type { Allowances, FetchRequest } from './request.ts';
 export type HoldingRelease = Verification & { readonly manifest: Manifest };
 
 /** Throws VerifyError with everything that does not hold. */
-export function requireHolding(verification: Verification, what: string): HoldingRelease {
+export function requireHolding(
+  verification: Verification,
+  what: string,
+  hint?: string,
+): HoldingRelease {
   const { manifest } = verification;
   const errors = errorsOf(verification.checks);
   if (errors.length > 0 || !verification.ok)
     throw new VerifyError(
       'VERIFICATION_FAILED',
       `${what} does not pass verification, and was not kept:\n${describeFindings(errors)}`,
+      hint === undefined ? {} : { hint },
     );
   if (manifest === undefined)
     throw new VerifyError('VERIFICATION_FAILED', `${what} has no manifest, and was not kept`);

@@ -7,6 +7,7 @@ import type { Context } from '../pipeline/context.ts';
 import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
 import { verifyPath, type Verification } from '../verify/verify-path.ts';
 import { checkAsked, checkPolicy, policyFactsOf, requireHolding } from './check-arrived.ts';
+import { CHANGED_HINT } from './index-trust.ts';
 import type { Offer } from './offer.ts';
 import { findOffer } from './find-offer.ts';
 import { openPartialDirectory, type PartialDirectory } from './partial-directory.ts';
@@ -25,7 +26,8 @@ export async function fetchRelease(context: Context, request: FetchRequest): Pro
   const directory = join(request.out, stem);
   const channel = request.wanted.kind === 'channel' ? { channel: request.wanted.channel } : {};
   const fetched = { directory, stem, source: request.source, ...channel };
-  const judge = (path: string): Promise<Verification> => check(context, path, { offer, request });
+  const judge = (path: string): Promise<Verification> =>
+    check(context, path, { offer, request, trust });
 
   if (await isThere(directory)) {
     await requireSameFiles(directory, offer);
@@ -67,14 +69,27 @@ async function readFetchTrust(
 async function check(
   context: Context,
   path: string,
-  { offer, request }: { readonly offer: Offer; readonly request: FetchRequest },
+  {
+    offer,
+    request,
+    trust = offer.remembered,
+  }: {
+    readonly offer: Offer;
+    readonly request: FetchRequest;
+    readonly trust: Trust | undefined;
+  },
 ): Promise<Verification> {
   const verification = await verifyPath(path, {
     name: offer.subject,
     projectDirectory: context.projectDirectory,
-    ...(request.trust === undefined ? {} : { trust: request.trust }),
+    ...(trust === undefined ? {} : { trusted: trust }),
   });
-  const release = requireHolding(verification, offer.subject);
+  const isRemembered = trust !== undefined && trust === offer.remembered;
+  const release = requireHolding(
+    verification,
+    offer.subject,
+    isRemembered ? CHANGED_HINT : undefined,
+  );
   checkAsked(release, request, offer.version);
   offer.check(release);
   checkPolicy(policyFactsOf(release.manifest), request.allow, offer.subject);

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
-import { FetchError } from '../errors/families.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Trust } from '../verify/trust.ts';
+import { findOnGithub } from './github-offer.ts';
 import type { Offer } from './offer.ts';
 import type { FetchRequest } from './request.ts';
 import { parseSource } from './source.ts';
 import { openDirectory } from './sources/directory.ts';
+import { openGithub } from './sources/github.ts';
 import { openHttp } from './sources/http.ts';
 import { findInTree } from './tree-offer.ts';
 
@@ -23,7 +24,9 @@ export async function findOffer(
     }
     case 'http':
       return findInTree(context, openHttp(source, context.signal), request, trust);
-    case 'github':
-      throw new FetchError('SOURCE_UNREACHABLE', `${source.name} cannot be fetched from yet`);
+    case 'github': {
+      const releases = openGithub(source, context.environment, context.signal);
+      return findOnGithub(context, releases, request, trust);
+    }
   }
 }

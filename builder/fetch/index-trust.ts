@@ -55,7 +55,18 @@ export function checkIndexSigners(found: FoundIndex, judge: IndexJudge): readonl
   );
 }
 
-const CHANGED_HINT =
+/**
+ * The keys that a release has to be signed by where no index is signed and no trust file says so: those that signed what was
+ * fetched before. Undefined when there was nothing signed before.
+ */
+export function rememberedTrust(seen: Seen | undefined, file: string): Trust | undefined {
+  if (seen === undefined || seen.keys.length === 0) return undefined;
+  const trusted = { trustedKeys: seen.keys.map((key) => Buffer.from(key, 'hex')) };
+  return { file: `the keys of earlier fetches (${file})`, image: trusted, manifest: trusted };
+}
+
+/** What to do about a change of keys, where nobody said whose signatures count. */
+export const CHANGED_HINT =
   'If its publisher says so too, name the key whose signatures count: --trust KEY.pub.pem or a trust.yaml.';
 
 function checkTrusted(

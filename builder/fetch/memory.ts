@@ -25,7 +25,12 @@ const seenSchema = z.strictObject({
 });
 
 /** What is remembered of a source and target name from one fetch to the next. */
-export type Seen = Omit<z.infer<typeof seenSchema>, 'schema' | 'source' | 'target'>;
+export type Seen = {
+  readonly index?: { readonly sequence: number; readonly sha256: string };
+  readonly keys: readonly string[];
+  readonly trusted: boolean;
+  readonly channels: Readonly<Record<string, string>>;
+};
 
 /** The memory of one source and target name. */
 export type Memory = {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createWorkspace, type CliResult, type Workspace } from '../support/cli.ts';
 import { publicPem } from '../support/pem.ts';
-import { filesBelow, makeDrillRelease, publishInto } from '../support/published-tree.ts';
+import { filesBelow, makeDrillRelease, publishInto } from '../support/made-tree.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
 
 const BOARD = 'ESP32_GENERIC';

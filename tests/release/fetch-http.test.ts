@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createWorkspace, type CliResult, type Workspace } from '../support/cli.ts';
 import { findNginx, startNginx, type Nginx } from '../support/nginx.ts';
 import { publicPem } from '../support/pem.ts';
-import { filesBelow, makeDrillRelease, publishInto } from '../support/published-tree.ts';
+import { filesBelow, makeDrillRelease, publishInto } from '../support/made-tree.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
 
 const BOARD = 'ESP32_GENERIC';

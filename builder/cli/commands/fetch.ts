@@ -28,7 +28,8 @@ export function addFetchCommand(program: Command, host: CommandHost): void {
     .option('--trust <file>', 'public key in PEM, or a trust.yaml, whose keys must have signed')
     .option('--allow-unsigned', 'take what nobody signed')
     .option('--allow-development', 'take what a development key signed')
-    .option('--drill', 'take a rollback drill')
+    .option('--allow-drill', 'take a rollback drill')
+    .option('--drill', 'the same')
     .optionsGroup('Writing:')
     .option('--out <dir>', 'directory that the release directory goes into', 'out')
     .option('--flash <port>', 'write it to the device at this serial port, with esptool')
@@ -74,6 +75,7 @@ type FetchOptions = {
   readonly trust?: string | undefined;
   readonly allowUnsigned?: true | undefined;
   readonly allowDevelopment?: true | undefined;
+  readonly allowDrill?: true | undefined;
   readonly drill?: true | undefined;
   readonly out: string;
 };
@@ -90,7 +92,7 @@ function requestOf(source: string, options: FetchOptions, directory: string): Fe
     allow: {
       unsigned: options.allowUnsigned === true,
       development: options.allowDevelopment === true,
-      drill: options.drill === true,
+      drill: options.drill === true || options.allowDrill === true,
     },
   };
 }
