@@ -25,7 +25,7 @@ export async function fetchRelease(context: Context, request: FetchRequest): Pro
   const stem = `${targetNameOf(request)}-${offer.version}`;
   const directory = join(request.out, stem);
   const channel = request.wanted.kind === 'channel' ? { channel: request.wanted.channel } : {};
-  const fetched = { directory, stem, source: request.source, ...channel };
+  const fetched = { directory, stem, source: offer.source, ...channel };
   const judge = (path: string): Promise<Verification> =>
     check(context, path, { offer, request, trust });
 

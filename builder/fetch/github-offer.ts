@@ -45,6 +45,7 @@ export async function findOnGithub(
   const remembered = trust === undefined ? rememberedTrust(seen, memory.file) : undefined;
   const files = await listFiles(releases, assets, subject);
   return {
+    source: releases.name,
     version,
     subject,
     files,

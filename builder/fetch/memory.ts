@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { FetchError, UsageError } from '../errors/families.ts';
 import { OtaBuildError } from '../errors/ota-build-error.ts';
+import { clearOld } from '../files/cache-directory.ts';
 import { readInput } from '../files/read-input.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
@@ -70,6 +71,7 @@ export function openMemory(
       const text = JSON.stringify({ schema: 1, source, target, ...seen }, null, 2);
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
+        await clearOld(directory, /\.partial$/);
         await writeFileAtomically(file, Buffer.from(`${text}\n`), { mode: 0o600 });
       } catch (error) {
         throw describeFailure(describeWriteFailure(error, directory), file);

@@ -5,6 +5,8 @@ import type { OpenListed } from './receive.ts';
 
 /** A release that a source has, before any of it has been received. */
 export type Offer = {
+  /** The source, without any password. */
+  readonly source: string;
   readonly version: string;
   /** As messages name it. */
   readonly subject: string;

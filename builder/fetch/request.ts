@@ -30,6 +30,7 @@ export type Fetched = {
   /** Absolute. */
   readonly directory: string;
   readonly stem: string;
+  /** Without any password. */
   readonly source: string;
   /** The channel that was asked for; absent when a version was. */
   readonly channel?: string;

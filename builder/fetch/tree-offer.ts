@@ -79,6 +79,7 @@ function offerOf({
   };
   checkPolicy(facts, request.allow, subject);
   return {
+    source: tree.name,
     version: entry.version,
     subject,
     files: entry.files,

@@ -53,7 +53,8 @@ async function* readFrom(
   { from, size }: { readonly from: number; readonly size: number },
 ): AsyncGenerator<Uint8Array> {
   const file = await openRegular(join(root, ...path));
-  if (file === undefined) throw unreachable(`${path.join('/')} is not there`);
+  if (file === undefined)
+    throw new FetchError('DOWNLOAD_MISMATCH', `${path.join('/')} is listed, but is not there`);
   try {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, size + 1));
     for (let at = from; ;) {
