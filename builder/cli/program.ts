@@ -1,6 +1,7 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { addBuildCommand } from './commands/build.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addFetchCommand } from './commands/fetch.ts';
 import { addFlashEncryptionCommands } from './commands/flash-encryption.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
@@ -54,6 +55,8 @@ function createProgram(host: CommandHost): Command {
     .helpCommand('help [command]', 'explain a command')
     .addHelpText('after', EXAMPLES)
     .showSuggestionAfterError()
+    // `fetch --version 1.2.3` is an option of fetch.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void edge.stdout.write(text),
@@ -67,6 +70,7 @@ function createProgram(host: CommandHost): Command {
     addInspectCommand,
     addVerifyCommand,
     addPublishCommand,
+    addFetchCommand,
     addSignCommand,
     addKeysCommand,
     addOtadataCommand,

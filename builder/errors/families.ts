@@ -41,7 +41,8 @@ export type FetchCode =
   | 'SOURCE_MISMATCH'
   | 'RELEASE_UNKNOWN'
   | 'DOWNLOAD_MISMATCH'
-  | 'DOWNLOAD_TOO_LARGE';
+  | 'DOWNLOAD_TOO_LARGE'
+  | 'STATE_INVALID';
 
 /** Something that has to come from elsewhere does not arrive, or is not what it should be. */
 export class FetchError extends OtaBuildError<FetchCode> {
@@ -97,7 +98,13 @@ export class SigningError extends OtaBuildError<SigningCode> {
   readonly exit = 8;
 }
 
-export type VerifyCode = 'VERIFICATION_FAILED' | 'TRUST_INVALID';
+export type VerifyCode =
+  | 'VERIFICATION_FAILED'
+  | 'TRUST_INVALID'
+  | 'INDEX_UNTRUSTED'
+  | 'INDEX_ROLLED_BACK'
+  | 'INDEX_MISMATCH'
+  | 'POLICY_REFUSED';
 
 /** Something that was checked does not hold. */
 export class VerifyError extends OtaBuildError<VerifyCode> {

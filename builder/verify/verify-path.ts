@@ -21,6 +21,8 @@ export type VerifyPathOptions = {
   readonly name: string;
   readonly projectDirectory: string;
   readonly trust?: string;
+  /** What a caller has read already; no file is read then. */
+  readonly trusted?: Trust;
   /** The file is a signed data partition, which nothing in it tells. */
   readonly data?: boolean;
 };
@@ -51,9 +53,10 @@ const DEFAULT_TABLE_OFFSET = 0x8000;
 export async function verifyPath(path: string, options: VerifyPathOptions): Promise<Verification> {
   const { name, projectDirectory } = options;
   const trust =
-    options.trust === undefined
+    options.trusted ??
+    (options.trust === undefined
       ? await projectTrust(projectDirectory)
-      : await readTrust(resolve(projectDirectory, options.trust), options.trust);
+      : await readTrust(resolve(projectDirectory, options.trust), options.trust));
   const isDirectory = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
