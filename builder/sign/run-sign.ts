@@ -1,8 +1,10 @@
-import { resolve } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { findChipByName } from '../chip/registry.ts';
 import { SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
+import { describeWriteFailure } from '../files/write-failure.ts';
 import type { Signer } from '../keys/signer.ts';
 import type { Finding } from '../verify/finding.ts';
 import { describeFinding } from '../verify/report.ts';
@@ -62,10 +64,12 @@ export async function signToFile(
   job: SignJob,
   { output, ...named }: NamedKeys & { readonly output: string },
 ): Promise<SignReport> {
+  const target = resolve(job.projectDirectory, output);
+  await requireFolder(target);
   const { prepared, signers } = await openForSigning(await examineImage(job), named, job);
   const signed = await signFile(prepared, signers);
   let findings: readonly Finding[] = [];
-  await writeFileAtomically(resolve(job.projectDirectory, output), signed.bytes, {
+  await writeFileAtomically(target, signed.bytes, {
     check: (written) => {
       findings = requireVerified(written, prepared, signers, signed);
     },
@@ -147,6 +151,15 @@ export async function stripToFile(
     },
   });
   return { kind, removed: existing.kind === 'v1' ? 'v1' : 'v2', size: contents.length };
+}
+
+/** Nobody is asked for a PIN for a file that could not be written. */
+async function requireFolder(target: string): Promise<void> {
+  try {
+    await access(dirname(target), constants.W_OK);
+  } catch (error) {
+    throw describeWriteFailure(error, target);
+  }
 }
 
 async function examineImage(job: SignJob): Promise<Examined> {

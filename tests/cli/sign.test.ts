@@ -424,6 +424,9 @@ describe('what cannot be signed', () => {
     await refuse(['data.bin', '--data', ...locked], 2, /--chip/);
     await refuse(['app.bin', ...locked, ...not], 8, /not\.sig is no signature by/);
     await refuse(['app.bin', ...locked, '--key', 'pkcs11:pin-value=1'], 8, /pin-value/);
+    const nowhere = ['sign', 'app.bin', ...locked, '--out', 'none/signed.bin'];
+    const says = /the directory that it belongs in does not exist/;
+    await expectRefusal(work, nowhere, { code: 2, says }, { here: true });
     const rsa = ['--key', 'ecdsa256-first.pem', ...locked];
     await refuse(['there.bin', '--append', ...rsa], 8, /ecdsa256 cannot stand beside it/);
   });
