@@ -173,10 +173,10 @@ describe('a pkcs11: signer', () => {
   });
 });
 
-describe('keys public', () => {
+describe('keys public, which is also keys show,', () => {
   test('prints the public key of any key reference', async () => {
     for (const key of ['key.pem', 'file:key.pem', command('never')]) {
-      const { code, stdout } = await work.runHere(['keys', 'public', key]);
+      const { code, stdout } = await work.runHere(['keys', 'show', key]);
       expect({ code, stdout }).toEqual({ code: 0, stdout: publicPem(KEY) });
     }
     const json = await work.runHere(['keys', 'public', 'key.pem', '--json', '-o', 'copy.pub.pem']);

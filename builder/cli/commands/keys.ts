@@ -95,6 +95,7 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
   withOutputOptions(
     keys
       .command('public')
+      .alias('show')
       .argument('<key>', 'key reference: FILE, env:NAME, pkcs11:…, command:… or dev'),
   )
     .description('print the public key of any key that can sign, in PEM')
