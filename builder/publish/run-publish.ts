@@ -96,9 +96,9 @@ async function trustOf({ projectDirectory, trust: name, warn }: PublishJob) {
 }
 
 function targetOptions(job: PublishJob, trust: Trust | undefined) {
-  const { projectDirectory, allow, signal, note } = job;
+  const { projectDirectory, allow, signal, note, warn } = job;
   const counts = trust === undefined ? {} : { trust: trust.manifest };
-  return { projectDirectory, allow, signal, note, ...counts };
+  return { projectDirectory, allow, signal, note, warn, ...counts };
 }
 
 async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {

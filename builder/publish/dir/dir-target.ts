@@ -6,6 +6,7 @@ import type { RoleTrust } from '../../verify/trust-policy.ts';
 import type { GateName } from '../gates.ts';
 import { entryOf, subjectOf } from '../index-entry.ts';
 import type { Publication, PublishedRelease, KnownReleases, Target } from '../target.ts';
+import { differencesFrom } from './compare-tree.ts';
 import { takeLock, type HeldLock, type LockOptions } from './lock.ts';
 import { writePage, type PageMaker } from './page.ts';
 import { describePlaceFailure, openPlace, requirePublishableDirectory } from './place.ts';
@@ -19,6 +20,7 @@ export type DirTargetOptions = LockOptions & {
   /** Whose signatures on an index count. */
   readonly trust?: RoleTrust;
   readonly page?: PageMaker;
+  readonly warn?: (code: string, message: string) => void;
   readonly now?: () => Date;
 };
 
@@ -87,18 +89,14 @@ async function publishOne(
 async function publishLocked(
   place: string,
   publication: Publication,
-  { options, signers, read, lock }: Work & { readonly lock: HeldLock },
+  work: Work & { readonly lock: HeldLock },
 ): Promise<PublishedRelease> {
+  const { options, signers, lock } = work;
   const { release, channel } = publication;
-  await clearLeftovers(place);
-  const current = await read();
-  publication.admit?.(knownReleases(current));
-  requireSameSubject(current?.index, publication, place);
-  const entry = current?.index.versions.find(({ version }) => version === release.manifest.version);
-  if (entry !== undefined) requireSameRelease(entry.files, release, place);
+  const current = await readAdmitting(place, publication, work);
   const placed = await placeRelease(place, release, { lock, signal: options.signal });
+  const isListed = isListedAlready(current?.index, publication);
   let index = current?.index;
-  const isListed = entry?.channel === channel && !isToBeRepointed(index, publication);
   if (index === undefined || !isListed) {
     const publishedAt = (options.now?.() ?? new Date()).toISOString();
     index = withEntry(index, subjectOf(release), entryOf(release, channel, publishedAt));
@@ -114,6 +112,32 @@ async function publishLocked(
     place: join(place, release.manifest.version),
     already: placed.already && isListed,
   };
+}
+
+/** The index as it is now that nobody else changes it; throws when it does not admit this release. */
+async function readAdmitting(
+  place: string,
+  publication: Publication,
+  { options, read }: Work,
+): Promise<CurrentIndex | undefined> {
+  const { release } = publication;
+  await clearLeftovers(place);
+  const current = await read();
+  publication.admit?.(knownReleases(current));
+  requireSameSubject(current?.index, publication, place);
+  const { version } = release.manifest;
+  const entry = current?.index.versions.find((each) => each.version === version);
+  if (entry !== undefined) requireSameRelease(entry.files, release, place);
+  for (const message of await differencesFrom(place, current?.index, version))
+    options.warn?.('TREE_INCOMPLETE', message);
+  return current;
+}
+
+function isListedAlready(index: ReleaseIndex | undefined, publication: Publication): boolean {
+  const { release, channel } = publication;
+  const { version } = release.manifest;
+  const entry = index?.versions.find((each) => each.version === version);
+  return entry?.channel === channel && !isToBeRepointed(index, publication);
 }
 
 function isToBeRepointed(

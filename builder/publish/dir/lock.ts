@@ -53,7 +53,7 @@ export async function takeLock(directory: string, options: LockOptions): Promise
       said = true;
       note(`waiting for ${await holderOf(path)}, who publishes there`);
     }
-    await sleep(20 + Math.random() * 100, undefined, { signal }).catch(() => undefined);
+    await sleep(20 + Math.random() * 100);
   }
 }
 

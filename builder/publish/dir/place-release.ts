@@ -10,7 +10,7 @@ import type { HeldLock } from './lock.ts';
 import { DIRECTORY_MODE, FILE_MODE, isMissing } from './place.ts';
 import { LEFTOVER, partialName } from './replace-file.ts';
 
-const COPIES_AT_ONCE = 4;
+const COPIES_AT_ONCE = 8;
 
 /** Removes what killed publishers left in the directory of a target name. Only for who holds its lock. */
 export async function clearLeftovers(place: string): Promise<void> {

@@ -169,6 +169,23 @@ describe('a directory that is published to', () => {
   });
 });
 
+describe('a directory that is not as it should be', () => {
+  test.each([
+    { what: 'a listed version', gone: '1.0.0', says: /lists version 1\.0\.0, which is not there/ },
+    { what: 'the index', gone: 'index.json', says: /has releases \(1\.0\.0\) and no index/ },
+  ])('without $what is published to with a warning', async ({ gone, says }) => {
+    const said: string[] = [];
+    const warn = (_: string, message: string): void => void said.push(message);
+    const tree = `without-${gone}`;
+    await publish(tree, first, { warn });
+    expect(said).toEqual([]);
+    await rm(work.path(tree, BOARD, gone), { recursive: true });
+    await publish(tree, second, { warn });
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(says);
+  });
+});
+
 describe('the page of a board', () => {
   const page: DirTargetOptions['page'] = ({ targetName, index, place }) =>
     Promise.resolve({
