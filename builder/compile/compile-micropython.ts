@@ -63,7 +63,7 @@ export async function compileMicroPython(
   });
   context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
   const cache = buildCache(root);
-  const key = await keyOf(plan, toolchain);
+  const key = checkout.readsElsewhere ? undefined : await keyOf(plan, toolchain);
   if (useCache && key !== undefined) {
     const directory = await cache.find(key);
     if (directory !== undefined) {
