@@ -38,7 +38,12 @@ export type CompileOptions = {
 };
 
 /** A finished ESP-IDF build directory, or as much of one as a release needs. */
-export type FinishedBuild = { readonly directory: string; readonly fromCache: boolean };
+export type FinishedBuild = {
+  readonly directory: string;
+  readonly fromCache: boolean;
+  /** Takes it out of the cache, when it turns out that no release can be made of it. */
+  readonly discard: () => Promise<void>;
+};
 
 /**
  * Compiles MicroPython with the OTA module for a plan: copies the sources, builds aside, keeps the result in the cache.
@@ -68,7 +73,7 @@ export async function compileMicroPython(
     const directory = await cache.find(key);
     if (directory !== undefined) {
       context.note('nothing changed since an earlier build: its result is taken from the cache');
-      return { directory, fromCache: true };
+      return { directory, fromCache: true, discard: () => cache.discard(directory) };
     }
   }
   return build({ context, plan, checkout, toolchain, root, cache, key });
@@ -122,7 +127,8 @@ async function build(request: Build): Promise<FinishedBuild> {
     });
     await checkOutcome({ directory, inputs, chip: plan.chip, logFile });
     await clearOld(dirname(logFile), /\.log$/, LOGS_MS);
-    return { directory: await cache.keep(key, directory, RESULTS), fromCache: false };
+    const kept = await cache.keep(key, directory, RESULTS);
+    return { directory: kept, fromCache: false, discard: () => cache.discard(kept) };
   } finally {
     await work.remove();
   }
