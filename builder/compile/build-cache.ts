@@ -18,6 +18,8 @@ export type BuildCache = {
     build: string,
     files: readonly string[],
   ) => Promise<string>;
+  /** Forgets a build that no release can be made of: the next one like it has to be compiled. */
+  readonly discard: (directory: string) => Promise<void>;
 };
 
 /** A build is about 30 MB, most of it the ELF file. */
@@ -58,6 +60,7 @@ export function buildCache(cacheDirectory: string): BuildCache {
       await clearOld(root, ONCE, ONCE_MS);
       return target;
     },
+    discard: (directory) => rm(directory, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
 

@@ -39,7 +39,12 @@ export type CompileOptions = {
 };
 
 /** A finished ESP-IDF build directory, or as much of one as a release needs. */
-export type FinishedBuild = { readonly directory: string; readonly fromCache: boolean };
+export type FinishedBuild = {
+  readonly directory: string;
+  readonly fromCache: boolean;
+  /** Takes it out of the cache, when it turns out that no release can be made of it. */
+  readonly discard: () => Promise<void>;
+};
 
 /**
  * Compiles MicroPython with the OTA module for a plan: copies the sources, builds aside, keeps the result in the cache.
@@ -64,12 +69,12 @@ export async function compileMicroPython(
   });
   context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
   const cache = buildCache(root);
-  const key = await keyOf(plan, toolchain);
+  const key = checkout.readsElsewhere ? undefined : await keyOf(plan, toolchain);
   if (useCache && key !== undefined) {
     const directory = await cache.find(key);
     if (directory !== undefined) {
       context.note('nothing changed since an earlier build: its result is taken from the cache');
-      return { directory, fromCache: true };
+      return { directory, fromCache: true, discard: () => cache.discard(directory) };
     }
   }
   return build({ context, plan, checkout, toolchain, root, cache, key });
@@ -124,10 +129,8 @@ async function build(request: Build): Promise<FinishedBuild> {
     await checkOutcome({ directory, inputs, chip: plan.chip, logFile });
     await writeInventory({ build: directory, tree, checkout, toolchain, chip: plan.chip });
     await clearOld(dirname(logFile), /\.log$/, LOGS_MS);
-    return {
-      directory: await cache.keep(key, directory, [...RESULTS, INVENTORY]),
-      fromCache: false,
-    };
+    const kept = await cache.keep(key, directory, [...RESULTS, INVENTORY]);
+    return { directory: kept, fromCache: false, discard: () => cache.discard(kept) };
   } finally {
     await work.remove();
   }

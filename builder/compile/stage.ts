@@ -52,7 +52,13 @@ async function readFirmware(
     const { compileMicroPython } = await import('./compile-micropython.ts');
     const { readMicroPythonBuild } = await import('./micropython-build.ts');
     const planned = { ...plan, source };
-    return readMicroPythonBuild(await compileMicroPython(context, planned, options), planned, chip);
+    const build = await compileMicroPython(context, planned, options);
+    try {
+      return await readMicroPythonBuild(build, planned, chip);
+    } catch (error) {
+      await build.discard();
+      throw error;
+    }
   }
   if (source.kind === 'build-directory') {
     const path = resolve(context.projectDirectory, source.directory);

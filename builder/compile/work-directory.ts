@@ -3,6 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describeCacheFailure, makeCacheDirectory } from '../files/cache-directory.ts';
+import { hasProcesses } from '../process/processes-in.ts';
 
 /** A directory that one build has for itself. */
 export type WorkDirectory = {
@@ -16,6 +17,8 @@ const MOST = 64;
 
 /** A lock of another machine (a shared home) says nothing of its process: it is believed that long. */
 const FOREIGN_LOCK_MS = 24 * 60 * 60_000;
+
+const LOCK = '.lock';
 
 const REMOVE = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 } as const;
 
@@ -43,14 +46,14 @@ export async function createWorkDirectory(
 
 /** Takes a path for us and empties it; false when another build has it. */
 async function take(path: string): Promise<boolean> {
-  if (!(await takeLock(`${path}.lock`))) return false;
+  if (!(await takeLock(`${path}${LOCK}`))) return false;
   try {
     // What a killed build left there.
     await rm(path, REMOVE);
     await mkdir(path);
     return true;
   } catch (error) {
-    await rm(`${path}.lock`, { force: true });
+    await rm(`${path}${LOCK}`, { force: true });
     // Programs of a killed build may still be writing there.
     if (/^(ENOTEMPTY|EEXIST|EBUSY)$/.test((error as NodeJS.ErrnoException).code ?? ''))
       return false;
@@ -60,7 +63,7 @@ async function take(path: string): Promise<boolean> {
 
 async function release(path: string): Promise<void> {
   await rm(path, REMOVE);
-  await rm(`${path}.lock`, { force: true });
+  await rm(`${path}${LOCK}`, { force: true });
 }
 
 /** A lock appears with its owner in it: one that is empty for a moment would look abandoned. */
@@ -72,6 +75,8 @@ async function takeLock(lock: string): Promise<boolean> {
       if (await linked(own, lock)) return true;
       const owner = await readLock(lock);
       if (owner !== undefined && (await isHeld(lock, owner))) return false;
+      // A driver that was killed outright leaves compilers that go on writing where they were told to.
+      if (await hasProcesses(lock.slice(0, -LOCK.length))) return false;
       await breakLock(lock, owner);
     }
     return false;

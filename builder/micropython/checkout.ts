@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
-import { readlink, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ProfileError, UsageError } from '../errors/families.ts';
-import { hashInput } from '../files/read-input.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { gitFacts } from './git-facts.ts';
 import { readSubmodules, type Submodules } from './submodules.ts';
-import { isSource, listSources } from './sources.ts';
 import { micropythonTag, readMicroPythonVersion, type MicroPythonVersion } from './version.ts';
 
 /** A MicroPython source tree that something can be built from. */
@@ -21,6 +19,8 @@ export type Checkout = {
   readonly committedAt: number;
   /** SHA-256: equal for equal sources. */
   readonly fingerprint: string;
+  /** A link in it leads to a directory elsewhere: the fingerprint says nothing of what is there. */
+  readonly readsElsewhere: boolean;
   readonly submodules: Submodules;
   /** Paths in it that are no sources, although they lie there. */
   readonly leaveOut: readonly string[];
@@ -52,21 +52,20 @@ export async function openCheckout(directory: string, cacheDirectory: string): P
     );
   }
   const leaveOut = await pathsInside(directory, cacheDirectory);
-  const tree = { directory, version, submodules, leaveOut };
-  const git = await gitFacts(directory, submodules, leaveOut);
-  if (git === undefined) {
-    const described = micropythonTag(version);
-    const fingerprint = await hashTree(directory, submodules, leaveOut);
-    return { ...tree, described, dirty: false, committedAt: UNDATED, fingerprint };
-  }
-  const { commit, committedAt, described, dirty, fingerprint } = git;
+  const [git, content] = await Promise.all([
+    gitFacts(directory, submodules, leaveOut),
+    fingerprintOf(directory, submodules, leaveOut),
+  ]);
+  const tree = { directory, version, submodules, leaveOut, ...content };
+  if (git === undefined)
+    return { ...tree, described: micropythonTag(version), dirty: false, committedAt: UNDATED };
+  const { commit, committedAt, described, dirty } = git;
   return {
     ...tree,
     described: `${described}${dirty ? '-dirty' : ''}`,
     commit,
     dirty,
     committedAt,
-    fingerprint,
   };
 }
 
@@ -97,23 +96,6 @@ async function requireEsp32Port(directory: string): Promise<void> {
     where: { file },
     hint: 'Name the top directory of a MicroPython checkout, the one with py/ and ports/ in it.',
   });
-}
-
-async function hashTree(
-  directory: string,
-  submodules: Submodules,
-  leaveOut: readonly string[],
-): Promise<string> {
-  const hash = createHash('sha256');
-  for (const { path, kind } of await listSources(directory, submodules, leaveOut)) {
-    // What a build of the host tool left there decides nothing.
-    if (kind === 'directory' || !isSource(path, leaveOut)) continue;
-    const place = join(directory, path);
-    const content =
-      kind === 'link' ? await readlink(place) : (await hashInput(place, 'a source file')).sha256;
-    hash.update(`${path}\0${content}\0`);
-  }
-  return hash.digest('hex');
 }
 
 function exists(path: string): Promise<boolean> {

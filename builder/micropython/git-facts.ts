@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashInput } from '../files/read-input.ts';
 import { readGit } from '../process/git.ts';
 import type { ToolResult } from '../process/run-tool.ts';
 import { isSource } from './sources.ts';
@@ -16,15 +16,10 @@ export type GitFacts = {
   readonly described: string;
   /** What the build reads differs from HEAD: changed files, and new ones that git does not ignore. */
   readonly dirty: boolean;
-  /** SHA-256 over the commit and everything that differs from it: equal for equal sources. */
-  readonly fingerprint: string;
 };
 
-/** Files that git does not track, by paths relative to the top of the checkout. */
-type LooseFiles = { readonly untracked: readonly string[]; readonly ignored: readonly string[] };
-
-/** A diff of this size is no local change any more. */
-const DIFF_LIMIT = 256 * 1024 * 1024;
+/** A list or diff of this size is none of a source tree. */
+const OUTPUT_LIMIT = 256 * 1024 * 1024;
 const TIMEOUT_MS = 120_000;
 
 /**
@@ -38,67 +33,89 @@ export async function gitFacts(
 ): Promise<GitFacts | undefined> {
   const top = await git(directory, ['rev-parse', '--show-cdup']);
   if (!top.ok || top.stdout.trim() !== '') return undefined;
-  const [head, time, described, diff, loose] = await Promise.all([
+  const [head, time, described, diff, untracked, hidden] = await Promise.all([
     git(directory, ['rev-parse', 'HEAD']),
     git(directory, ['log', '-1', '--format=%ct']),
     git(directory, ['describe', '--tags', '--always', '--match', 'v[1-9].*']),
     differences(directory, submodules),
-    looseFiles(directory, submodules, leaveOut),
+    inEach(submodules, (folder) => untrackedIn(directory, folder, leaveOut)),
+    inEach(submodules, (folder) => hiddenIn(directory, folder, leaveOut)),
   ]);
   if (![head, time, described, diff].every(({ ok }) => ok)) return undefined;
-  const commit = head.stdout.trim();
-  const hash = createHash('sha256').update(`${commit}\0${diff.stdout}\0`, 'latin1');
-  for (const name of [...loose.untracked, ...loose.ignored].sort()) {
-    const { sha256 } = await hashInput(join(directory, name), 'a source file').catch(() => ({
-      sha256: 'unreadable',
-    }));
-    hash.update(`${name}\0${sha256}\0`);
-  }
   return {
-    commit,
+    commit: head.stdout.trim(),
     committedAt: Number(time.stdout.trim()),
     described: described.stdout.trim(),
-    dirty: diff.stdout.trim() !== '' || loose.untracked.length > 0,
-    fingerprint: hash.digest('hex'),
+    dirty: diff.stdout.trim() !== '' || untracked || hidden,
   };
 }
 
 /**
- * Tracked files that differ, byte for byte (latin1), with those of submodules. The submodules of other ports are of no
- * interest: they are not even fetched.
+ * Names of tracked files that differ, with those of submodules, whatever the settings of this repository hide. The
+ * submodules of other ports are of no interest: they are not even fetched.
  */
 function differences(directory: string, { others }: Submodules): Promise<ToolResult> {
-  const settings = ['--binary', '--no-ext-diff', '--no-textconv', '--no-color'];
+  const settings = ['--name-only', '--no-ext-diff', '--no-textconv', '--no-color'];
   const paths = ['--', '.', ...others.map((path) => `:(exclude)${path}`)];
-  return git(directory, ['diff', 'HEAD', ...settings, '--submodule=diff', ...paths], 'latin1');
+  return git(directory, ['diff', 'HEAD', ...settings, '--ignore-submodules=untracked', ...paths]);
 }
 
-/** Files that a build would read although they are in no commit, those in submodules among them. */
-async function looseFiles(
-  directory: string,
+/** True when `question` is, for the tree itself or one of the submodules that the build reads. */
+async function inEach(
   { needed }: Submodules,
-  leaveOut: readonly string[],
-): Promise<LooseFiles> {
-  const list = async (folder: string, kind: readonly string[]): Promise<string[]> => {
-    const args = ['ls-files', '--others', '--exclude-standard', ...kind, '-z'];
-    const { ok, stdout } = await git(join(directory, folder), args);
-    const names = ok ? stdout.split('\0').filter((name) => name !== '') : [];
-    return names
-      .map((name) => (folder === '' ? name : `${folder}/${name}`))
-      .filter((name) => isSource(name, leaveOut));
-  };
-  const folders = ['', ...needed.map(({ path }) => path)];
-  const [untracked, ignored] = await Promise.all(
-    [[], ['--ignored']].map((kind) => Promise.all(folders.map((folder) => list(folder, kind)))),
-  );
-  const unique = (lists: readonly string[][] = []): string[] => [...new Set(lists.flat())];
-  return { untracked: unique(untracked), ignored: unique(ignored) };
+  question: (folder: string) => Promise<boolean>,
+): Promise<boolean> {
+  const answers = await Promise.all(['', ...needed.map(({ path }) => path)].map(question));
+  return answers.includes(true);
 }
 
-function git(
+/** Whether there are files that a build would read although they are in no commit, and that git does not ignore. */
+async function untrackedIn(
   directory: string,
+  folder: string,
+  leaveOut: readonly string[],
+): Promise<boolean> {
+  const names = await list(directory, folder, ['--others', '--exclude-standard']);
+  return names.some((name) => isSource(join(folder, name), leaveOut));
+}
+
+/**
+ * Whether files differ that git was told not to look at (update-index --assume-unchanged and --skip-worktree, sparse
+ * checkouts): in no diff, but in the build.
+ */
+async function hiddenIn(
+  directory: string,
+  folder: string,
+  leaveOut: readonly string[],
+): Promise<boolean> {
+  for (const entry of await list(directory, folder, ['-v', '--stage'])) {
+    const [, blob = '', path = ''] = /^[a-zS] 100\d{3} ([0-9a-f]+) 0\t(.+)$/s.exec(entry) ?? [];
+    if (path === '' || !isSource(join(folder, path), leaveOut)) continue;
+    const place = join(directory, folder, path);
+    const isFile = await lstat(place).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+    if (isFile && blobOf(await readFile(place), blob.length) !== blob) return true;
+  }
+  return false;
+}
+
+/** What git calls a file with these bytes, in as many hex digits as the repository's hashes have. */
+function blobOf(bytes: Buffer, digits: number): string {
+  const hash = createHash(digits === 64 ? 'sha256' : 'sha1');
+  return hash.update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+}
+
+async function list(
+  directory: string,
+  folder: string,
   args: readonly string[],
-  encoding: 'utf8' | 'latin1' = 'utf8',
-): Promise<ToolResult> {
-  return readGit(args, { directory, timeoutMs: TIMEOUT_MS, outputLimit: DIFF_LIMIT, encoding });
+): Promise<readonly string[]> {
+  const { ok, stdout } = await git(join(directory, folder), ['ls-files', '-z', ...args]);
+  return ok ? stdout.split('\0').filter((name) => name !== '') : [];
+}
+
+function git(directory: string, args: readonly string[]): Promise<ToolResult> {
+  return readGit(args, { directory, timeoutMs: TIMEOUT_MS, outputLimit: OUTPUT_LIMIT });
 }

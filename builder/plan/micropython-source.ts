@@ -163,6 +163,7 @@ export async function describeSources(
   { chip, signing, smallestSlot }: BuildDecisions,
 ): Promise<MicroPythonSource> {
   const { micropython } = profile;
+  requireProjectName(request.projectName ?? profile.projectName);
   return {
     kind: 'micropython',
     directory: shortPath(request.projectDirectory, checkout.directory),
@@ -194,6 +195,15 @@ export async function describeSources(
       }),
     ),
   };
+}
+
+/** CMake and the compiler get it: in a list, in quotes, as a replacement. Throws ProfileError for what would not arrive. */
+function requireProjectName(name: string): void {
+  if (/^[\x20-\x7e]{1,31}$/.test(name) && !/[;"\\$]/.test(name)) return;
+  throw new ProfileError(
+    'DESCRIPTION_TEXT',
+    `the project name '${name}' cannot be compiled in: expected 1 to 31 characters of printable ASCII, without ; " \\ and $`,
+  );
 }
 
 /**

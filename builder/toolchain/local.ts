@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { realpath, stat } from 'node:fs/promises';
 import { ToolchainError } from '../errors/families.ts';
 import { findProgram } from '../files/find-program.ts';
 import { readInput } from '../files/read-input.ts';
-import { readGit, withoutGitPlaces } from '../process/git.ts';
+import { withoutGitPlaces } from '../process/git.ts';
 import { runTool } from '../process/run-tool.ts';
+import { identifySources } from './idf-sources.ts';
 import { idfTag, parseIdfTag, parseVersionCmake, type IdfVersion } from './idf-version.ts';
 import type { Environment, Toolchain } from './toolchain.ts';
 
@@ -180,33 +180,23 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
   };
 }
 
-/** Version, commit, local changes and the compilers on PATH. */
+/** Version, sources and the compilers on PATH. */
 async function identify({
   path,
   version,
   environment,
 }: LocalIdf): Promise<Pick<Toolchain, 'identity' | 'source'>> {
   const options = { directory: path, timeoutMs: TIMEOUT_MS, environment };
-  const [commit, diff, ...compilers] = await Promise.all([
-    readGit(['rev-parse', 'HEAD'], options),
-    readGit(['diff', 'HEAD', '--binary', '--no-ext-diff', '--ignore-submodules=all'], {
-      ...options,
-      ...{ outputLimit: 64 * 1024 * 1024, encoding: 'latin1' },
-    }),
+  const [{ identity, source }, ...compilers] = await Promise.all([
+    identifySources(options),
     ...COMPILERS.map((name) => runTool(name, ['--version'], options)),
   ]);
   const parts = [
     `idf ${idfTag(version)}`,
-    commit.ok ? commit.stdout.trim() : 'no git',
-    createHash('sha256')
-      .update(diff.ok ? diff.stdout : '')
-      .digest('hex'),
+    identity,
     ...compilers.map(({ ok, stdout }) => (ok ? (stdout.split('\n')[0] ?? '') : '-')),
   ];
-  const identity = parts.join('\n');
-  if (!commit.ok) return { identity };
-  const dirty = !diff.ok || diff.stdout.trim() !== '';
-  return { identity, source: { commit: commit.stdout.trim(), dirty } };
+  return { identity: parts.join('\n'), ...(source === undefined ? {} : { source }) };
 }
 
 function lastLine(text: string): string {

@@ -89,6 +89,24 @@ describe.skipIf(cmakeMissing())(`a build from source that fails (${NEEDS_CMAKE})
     expect(text).not.toContain('\u001b');
   });
 
+  test('that lies about what it made is refused, and not kept for the next build', async () => {
+    const { workspace, environment } = project;
+    const cache = workspace.path('cache-of-lies');
+    const lies = await workspace.runHere(BUILD, {
+      environment: { ...environment, OTA_BUILD_CACHE: cache, FAKE_IDF: 'other-version' },
+    });
+    expectSentence(lies, {
+      code: 6,
+      says: /the compiled app says version '9\.9\.9', but the plan/,
+    });
+    expect(await readdir(`${cache}/builds`)).toEqual([]);
+    const built = await workspace.runHere([...BUILD, '--out', 'out-of-truth'], {
+      environment: { ...environment, OTA_BUILD_CACHE: cache },
+    });
+    expect(built.code, built.stderr).toBe(0);
+    expect(built.stderr).not.toContain('from the cache');
+  });
+
   test('is one object with --json, with the place in it', async () => {
     const { workspace, environment, sources } = project;
     const result = await workspace.runHere([...BUILD, '--json'], {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { createWorkspace, type Workspace } from '../support/cli.ts';
 import {
+  callsOf,
   cmakeMissing,
   engineCalls,
   makeEngine,
@@ -86,15 +87,21 @@ describe.skipIf(cmakeMissing())(`an interrupted build from source (${NEEDS_CMAKE
     const left = await readdir(workspace.path('cache', 'work'));
     expect(left).toEqual([expect.stringMatching(/^\w{12}$/), expect.stringMatching(/\.lock$/)]);
     try {
+      // Its idf.py lives, and writes where it was told to: the next build is elsewhere.
       const again = await workspace.run(BUILD, { environment });
       expect(again.code, again.stderr).toBe(0);
-      expect(await readdir(workspace.path('cache', 'work'))).toEqual([]);
+      const [first, second] = await callsOf(workspace);
+      expect(second?.out).not.toBe(first?.out);
     } finally {
       const [idf = 0, child = 0] = (await readFile(workspace.path('pids'), 'utf8'))
         .split(' ')
         .map(Number);
       for (const pid of [idf, child]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     }
+    expect(await survivors(workspace)).toEqual([]);
+    const last = await workspace.run([...BUILD, '--no-cache', '--force'], { environment });
+    expect(last.code, last.stderr).toBe(0);
+    expect(await readdir(workspace.path('cache', 'work'))).toEqual([]);
   });
 
   test('of the same board is not in the way of another at the same time', async () => {

@@ -72,6 +72,14 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
     });
   });
 
+  test.each(['a;EVIL=1', 'a"', 'a\\b', '${HOME}', 'a\nb', '', 'x'.repeat(32)])(
+    'are not compiled for a project name that would not arrive: %j',
+    async (name) => {
+      const result = await named('--board', 'ESP32_GENERIC', '--project-name', name);
+      expectSentence(result, { code: 3, says: /the project name '.*' cannot be compiled in/s });
+    },
+  );
+
   test('have variants, in files or, before v1.24, in board.json alone', async () => {
     expect((await named('--board', 'ESP32_GENERIC', '--variant', 'OTA')).code).toBe(0);
     expectSentence(await named('--board', 'ESP32_GENERIC', '--variant', 'OTTA'), {

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, symlink, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Plan } from '../../builder/plan/plan.ts';
 import type { Workspace } from '../support/cli.ts';
@@ -289,6 +289,18 @@ describe.skipIf(without)(`a second build from source (${NEEDS_CMAKE})`, () => {
       async () => {
         await project.workspace.write('micropython/ports/esp32/modules/secrets.py', 'KEY = 2\n');
         return callsAfter();
+      },
+    ],
+    [
+      'a link to a directory elsewhere, whatever is in there',
+      async () => {
+        const { workspace } = project;
+        await workspace.write('board/board.json', '{}');
+        await symlink(workspace.path('board'), `${project.sources}/ports/esp32/boards/LINKED`);
+        await callsAfter();
+        const count = await callsAfter();
+        git(project.sources, 'clean', '-fdq');
+        return count - 1;
       },
     ],
     [

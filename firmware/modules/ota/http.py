@@ -350,7 +350,7 @@ class Response:
                 raise OSError("the server closed the connection")
             return n or 0
         if not self._left:
-            if self.length is not None and self.pos < self.length:
+            if self._skip or (self.length is not None and self.pos < self.length):
                 raise OSError("the server sent only a part")
             return 0
         n = self._sock.readinto(buf[: min(_PIECE, self._left)])

@@ -13,7 +13,7 @@ _NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
 
 
 class Release:
-    board = chip = version = secure_version = project = None
+    board = build = chip = version = secure_version = project = None
 
 
 # A stream for a name: an address, or a file.
@@ -80,9 +80,15 @@ def read(url, **request_args):
         found.file = http.join(url, name)
         found.sha = _sha(_get(artifact, "sha256", str, url), url)
         found.length = _get(artifact, "size", int, url)
-        found.board = _get(data, "board", str, url)
+        found.board = found.build = _get(data, "board", str, url)
+        source = data.get("source")
+        if isinstance(source, dict) and source.get("kind") == "micropython":
+            # What the firmware calls its board, where the release has another name for it.
+            found.build = _get(source, "board", str, url)
         if data.get("variant") is not None:
-            found.board += "-" + _get(data, "variant", str, url)
+            variant = "-" + _get(data, "variant", str, url)
+            found.board += variant
+            found.build += variant
         found.chip = _get(data, "chip", str, url)
         found.version = _get(data, "version", str, url)
         found.secure_version = _get(data, "secureVersion", int, url)

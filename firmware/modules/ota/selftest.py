@@ -17,7 +17,8 @@ class self_test:
 
         if deadline_ms:
             self._timer = machine.Timer(timer)
-            self._timer.init(mode=machine.Timer.ONE_SHOT, period=deadline_ms, callback=self._expired)
+            # Not once: where the queue of callbacks is full, such as behind a long C function, an event is lost.
+            self._timer.init(mode=machine.Timer.PERIODIC, period=deadline_ms, callback=self._expired)
         if watchdog_ms:
             self.watchdog = machine.WDT(timeout=watchdog_ms)
 

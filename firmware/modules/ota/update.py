@@ -46,7 +46,7 @@ class OTA:
         self.reboot = reboot
         self.part = slots.target()
         self.size = self.part.info()[3]
-        self._board = board or getattr(sys.implementation, "_build", None)
+        self._board = board
         self._allow = allow
         self._progress = progress
         self._here = image.describe_slot(slots.running())
@@ -154,10 +154,11 @@ class OTA:
 
     def _check_release(self, found):
         chip, secure, version, _ = self._here
-        if found.board and self._board and found.board != self._board:
+        here = self._board or getattr(sys.implementation, "_build", None)
+        there = found.board if self._board else found.build
+        if there and here and there != here:
             raise ImageError(
-                "the release is for board %s, this is %s: pass board='%s' if it is meant"
-                % (found.board, self._board, found.board)
+                "the release is for board %s, this is %s: pass board='%s' if it is meant" % (there, here, found.board)
             )
         if found.chip and found.chip != image.chip_name(chip):
             raise ImageError("the release is for %s, this is %s" % (found.chip, image.chip_name(chip)))

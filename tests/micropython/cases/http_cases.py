@@ -521,3 +521,14 @@ def test_memory_does_not_grow_with_the_answer():
 
     # This port frees nothing while a call runs: what is measured is all that was ever allocated.
     assert allocated(400000) - allocated(100000) < 40000
+
+
+def test_a_second_answer_that_ends_before_what_is_known_already_is_no_end():
+    new_device()
+    server = serve()
+    # Nothing says how long the file is: not the first answer, and what the next ones say is too short.
+    first = {"length": False, "cut": 8192, "error": 104}
+    server.script = [first, {"ranges": False, "body": NEW[:5]}]
+    raises(ota.DownloadError, "gave up after", fetch, sha=sha(NEW))
+    equal(internet.open_sockets, 0)
+    assert reset().runs(OLD)

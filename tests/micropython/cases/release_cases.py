@@ -91,8 +91,14 @@ def test_the_board_is_that_of_the_firmware_or_of_the_caller():
     class Implementation:
         pass
 
+    # A profile of another name, whose micropython.board is ESP32_GENERIC.
+    lamp = {"kind": "micropython", "board": "ESP32_GENERIC"}
     real = ota.update.sys
     for build, data, board, good in (
+        ("ESP32_GENERIC", manifest(board="LAMP", source=lamp), None, True),
+        ("ESP32_GENERIC-OTA", manifest(board="LAMP", source=lamp, variant="OTA"), None, True),
+        ("ESP32_GENERIC", manifest(board="LAMP", source=lamp), "LAMP", True),
+        ("LAMP", manifest(board="LAMP", source=lamp), None, False),
         ("ESP32_GENERIC-OTA", manifest(variant="OTA"), None, True),
         ("ESP32_GENERIC-OTA", manifest(), None, False),
         ("ESP32_GENERIC", manifest(variant="OTA"), None, False),

@@ -217,6 +217,16 @@ def test_a_self_test_that_is_late_goes_back():
     assert device.runs(OLD)
 
 
+def test_a_deadline_that_finds_the_queue_of_callbacks_full_comes_again():
+    on_trial()
+    ota.self_test(1000)
+    machine.full_for = 2
+    machine.pass_ms(1000)
+    machine.pass_ms(1000)
+    resets(machine.pass_ms, 1000)
+    assert reset().runs(OLD)
+
+
 def test_a_self_test_that_fails_goes_back():
     device = on_trial()
     resets(ota.self_test().failed)

@@ -3,6 +3,7 @@ import chip
 
 timers = []
 watchdogs = []
+full_for = 0  # of so many events: the scheduler's queue is full, and the port drops them
 
 
 def reset():
@@ -18,8 +19,8 @@ class Timer:
         self.left = None
 
     def init(self, *, mode, period, callback):
-        assert mode == Timer.ONE_SHOT
-        self.left = period
+        self.left = self.period = period
+        self.mode = mode
         self.callback = callback
         timers.append(self)
 
@@ -38,6 +39,7 @@ class WDT:
 
 # Lets time pass. A watchdog resets the chip, a timer calls back.
 def pass_ms(ms):
+    global full_for
     for watchdog in watchdogs:
         watchdog.left -= ms
         if watchdog.left <= 0:
@@ -46,11 +48,16 @@ def pass_ms(ms):
         if timer.left is not None:
             timer.left -= ms
             if timer.left <= 0:
-                timer.left = None
-                timer.callback(timer)
+                timer.left = timer.period if timer.mode == Timer.PERIODIC else None
+                if full_for:
+                    full_for -= 1
+                else:
+                    timer.callback(timer)
 
 
 # What a reset does.
 def restart():
+    global full_for
+    full_for = 0
     timers.clear()
     watchdogs.clear()

@@ -205,7 +205,7 @@ function writeOutcome(out: string, chip: Chip, options: ReadonlyMap<string, stri
       : 0,
     ...(has('CONFIG_APP_EXCLUDE_PROJECT_VER_VAR')
       ? {}
-      : { appVersion: text('CONFIG_APP_PROJECT_VER') }),
+      : { appVersion: mode === 'other-version' ? '9.9.9' : text('CONFIG_APP_PROJECT_VER') }),
     projectName: define('OTA_BUILD_PROJECT_NAME') || 'micropython',
     flashSizeCode: 2,
     elfSha256: createHash('sha256').update(elf).digest(),

@@ -1,4 +1,4 @@
-import { chmod, lstat, readFile, readlink, stat, symlink } from 'node:fs/promises';
+import { chmod, lstat, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCheckout } from '../../../builder/micropython/checkout.ts';
@@ -74,7 +74,6 @@ describe('the fingerprint of sources', () => {
       const first = await checkout(root);
       expect((await checkout(root)).fingerprint).toBe(first.fingerprint);
       // Bytes that are no UTF-8: read as text, the two would be the same.
-      const { writeFile } = await import('node:fs/promises');
       await writeFile(join(root, 'py/gc.c'), Buffer.from([0xe9, 0x0a]));
       const second = await checkout(root);
       await writeFile(join(root, 'py/gc.c'), Buffer.from([0xe8, 0x0a]));
@@ -89,10 +88,70 @@ describe('the fingerprint of sources', () => {
     expect(await checkout(root)).toMatchObject({ commit, described: 'v1.28.0', dirty: false });
     git(root, 'commit', '--quiet', '--allow-empty', '-m', 'more');
     expect((await checkout(root)).described).toMatch(/^v1\.28\.0-1-g[0-9a-f]+$/);
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(join(root, 'py/new.c'), '');
     expect(await checkout(root)).toMatchObject({ dirty: true });
     expect((await checkout(root)).described).toMatch(/-dirty$/);
+  });
+});
+
+describe('what git does not show', () => {
+  const CHANGED = 'another text\n';
+
+  test('is a change of the sources all the same: a repository within the tree', async () => {
+    const root = await tempProject({ ...TREE, 'lib/own/x.c': '1\n' });
+    makeRepository(join(root, 'lib/own'), 'v1');
+    makeRepository(root, 'v1.28.0');
+    const first = await checkout(root);
+    await writeFile(join(root, 'lib/own/x.c'), CHANGED);
+    expect((await checkout(root)).fingerprint).not.toBe(first.fingerprint);
+  });
+
+  test.each(['--assume-unchanged', '--skip-worktree'])(
+    'is a change of the sources all the same: %s',
+    async (flag) => {
+      const root = await tempProject(TREE);
+      makeRepository(root, 'v1.28.0');
+      git(root, 'update-index', flag, 'py/gc.c');
+      const first = await checkout(root);
+      expect(first.dirty).toBe(false);
+      await writeFile(join(root, 'py/gc.c'), CHANGED);
+      const second = await checkout(root);
+      expect(second.dirty).toBe(true);
+      expect(second.fingerprint).not.toBe(first.fingerprint);
+    },
+  );
+
+  test('is a change of the sources all the same: a submodule that settings hide', async () => {
+    const library = await tempProject({ 'README.md': '1\n' });
+    makeRepository(library, 'v1');
+    const root = await tempProject(TREE);
+    makeRepository(root, 'v1.28.0');
+    git(
+      root,
+      ...['-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add'],
+      ...[library, 'lib/micropython-lib'],
+    );
+    git(root, 'commit', '--quiet', '-m', 'with a submodule');
+    git(root, 'config', 'diff.ignoreSubmodules', 'all');
+    expect((await checkout(root)).dirty).toBe(false);
+    await writeFile(join(root, 'lib/micropython-lib/README.md'), CHANGED);
+    expect((await checkout(root)).dirty).toBe(true);
+  });
+
+  test('is what a link leads to: files count, and directories are said to be elsewhere', async () => {
+    for (const prepare of [() => undefined, (root: string) => makeRepository(root, 'v1.28.0')]) {
+      const outside = await tempProject({ 'folder/x.py': '1', 'file.py': '1' });
+      const root = await tempProject(TREE);
+      await symlink(join(outside, 'file.py'), join(root, 'py/file.py'));
+      await symlink('gc.c', join(root, 'py/inside.c'));
+      prepare(root);
+      const first = await checkout(root);
+      expect(first.readsElsewhere).toBe(false);
+      await writeFile(join(outside, 'file.py'), CHANGED);
+      expect((await checkout(root)).fingerprint).not.toBe(first.fingerprint);
+      await symlink(join(outside, 'folder'), join(root, 'py/folder'));
+      expect((await checkout(root)).readsElsewhere).toBe(true);
+    }
   });
 });
 
