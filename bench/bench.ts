@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseEspImage } from '../builder/format/esp-image.ts';
 import { measureDriver } from './driver-overhead.ts';
+import { measureFetch } from './fetch-cost.ts';
 import { makeLargeFlashImage } from './large-image.ts';
 
 const ROUNDS = 9;
@@ -25,6 +26,7 @@ try {
   compareStart();
   measureMemory();
   measureDriver(MAIN, work);
+  measureFetch(MAIN, work, firmware);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

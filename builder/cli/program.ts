@@ -105,6 +105,7 @@ Examples:
   ota-build --board ESP32_GENERIC --sign --firmware ESP32_GENERIC-20240602-v1.23.0.bin --app-version 1.2.3
   ota-build verify out/ESP32_GENERIC-1.2.3
   ota-build inspect out/ESP32_GENERIC-1.2.3
+  ota-build fetch https://ota.example.com --board ESP32_GENERIC --trust keys/trust.yaml
   ota-build keys generate keys/release.pem
 
 Exit codes: 0 ok, 2 usage, 3 profile or plan, 4 toolchain, 5 fetching, 6 compiling, 7 layout, 8 signing or keys,
