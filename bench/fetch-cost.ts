@@ -45,7 +45,9 @@ export function measureFetch(main: string, work: string, firmware: string): void
     );
     rmSync(join(work, 'copied'), { recursive: true, force: true });
   }
-  const ratios = fetched.map((time, index) => time / (chained[index] ?? Number.NaN)).sort((a, b) => a - b);
+  const ratios = fetched
+    .map((time, index) => time / (chained[index] ?? Number.NaN))
+    .sort((a, b) => a - b);
   console.log(
     `fetch of ${BOARDS} releases of ${(bytes / 2 ** 20).toFixed(1)} MiB: ${(Math.min(...fetched) / BOARDS).toFixed(0)} ms each; ` +
       `cp, sha256sum, sync and verify of the same: ${(Math.min(...chained) / BOARDS).toFixed(0)} ms; ratio ${ratios[1]?.toFixed(2)} (aim: at most 1.3)`,
