@@ -98,18 +98,22 @@ describe('a connection that is cut', () => {
   });
 
   test('by Ctrl-C leaves what arrived to the next run, too', async () => {
-    let child: ChildProcess | undefined;
+    const running: { child?: ChildProcess } = {};
     const server = await serve(work.path('tree'), ({ path, count }, response) => {
       if (path !== APP || count > 1) return undefined;
       response.writeHead(200).write(Buffer.from('the beginning of something else'), () => {
-        child?.kill('SIGINT');
+        running.child?.kill('SIGINT');
       });
       return 'handled';
     });
     const args = ['fetch', server.url, '--board', BOARD, '--drill', '--trust', 'key.pub.pem'];
     const env = environmentOf({ XDG_STATE_HOME: work.path('state') });
-    child = spawn(process.execPath, [MAIN, ...args], { cwd: work.directory, env, stdio: 'ignore' });
-    const [code] = (await once(child, 'exit')) as [number | null];
+    running.child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: work.directory,
+      env,
+      stdio: 'ignore',
+    });
+    const [code] = (await once(running.child, 'exit')) as [number | null];
     expect(code).toBe(130);
     expect(await readdir(work.path('out'))).toEqual([expect.stringMatching(/^\..*\.fetch$/)]);
     expect((await fetch(server.url)).code).toBe(0);

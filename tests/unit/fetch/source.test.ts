@@ -25,6 +25,10 @@ describe('the name of a source', () => {
     expect(source.authorization).toBe(`Basic ${Buffer.from('u@x:p:w').toString('base64')}`);
   });
 
+  test('is the zip of a release', () => {
+    expect(parseSource('a/b.zip')).toEqual({ kind: 'zip', path: 'a/b.zip', name: 'a/b.zip' });
+  });
+
   test('is a repository', () => {
     expect(parseSource('github:acme/fw.ota')).toEqual({
       kind: 'github',
@@ -70,7 +74,7 @@ describe('the name of a source', () => {
         ),
         (text) => {
           try {
-            expect(['directory', 'http', 'github']).toContain(parseSource(text).kind);
+            expect(['directory', 'zip', 'http', 'github']).toContain(parseSource(text).kind);
           } catch (error) {
             expect(error).toBeInstanceOf(UsageError);
           }
