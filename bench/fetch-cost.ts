@@ -1,5 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, sign, constants, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  constants,
+  type KeyObject,
+} from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyDigestOfPublicKey } from '../builder/format/signature-key.ts';
@@ -83,10 +90,7 @@ function publish(tree: string, release: string, key: KeyObject): void {
   );
   const padding = constants.RSA_PKCS1_PSS_PADDING;
   const signature = sign('sha256', index, { key, padding, saltLength: 32 });
-  const publicKey = execFileSync('openssl', ['pkey', '-pubout'], {
-    input: key.export({ type: 'pkcs8', format: 'pem' }),
-    encoding: 'utf8',
-  });
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
   writeFileSync(
     join(target, 'index.json.sig'),
     formatIndexSignatures([{ key: digest, publicKey, signature }]),

@@ -24,7 +24,7 @@ export async function fetchRelease(context: Context, request: FetchRequest): Pro
   const offer = await findOffer(context, request, trust);
   const stem = `${targetNameOf(request)}-${offer.version}`;
   const directory = join(request.out, stem);
-  const channel = request.wanted.kind === 'channel' ? { channel: request.wanted.channel } : {};
+  const channel = offer.channel === undefined ? {} : { channel: offer.channel };
   const fetched = { directory, stem, source: offer.source, ...channel };
   const judge = (path: string): Promise<Verification> =>
     check(context, path, { offer, request, trust, final: directory });

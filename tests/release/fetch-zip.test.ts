@@ -51,7 +51,7 @@ function centralHeader(bytes: Buffer, name: string): number {
 function renamed(from: string, to: string, zip: Buffer): Buffer {
   if (from.length !== to.length) throw new Error('names of two lengths');
   const changed = Buffer.from(zip);
-  for (let at = zip.indexOf(`${from}`); at !== -1; at = zip.indexOf(from, at + 1)) {
+  for (let at = zip.indexOf(from); at !== -1; at = zip.indexOf(from, at + 1)) {
     const isHeader = [30, 46].some(
       (size) => at >= size && zip.toString('latin1', at - size, at - size + 2) === 'PK',
     );
