@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseEspImage } from '../builder/format/esp-image.ts';
 import { measureDriver } from './driver-overhead.ts';
+import { measureFetch } from './fetch-cost.ts';
 import { makeLargeFlashImage } from './large-image.ts';
 import { compare, timed } from './measure.ts';
 import { compareSigners, compareSigningPrograms } from './signing.ts';
@@ -31,6 +32,7 @@ try {
   measureMemory();
   measurePublishing({ main: MAIN, work, firmware, reportMemory: REPORT_MEMORY }, run);
   measureDriver(MAIN, work);
+  measureFetch(MAIN, work, firmware);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -108,6 +108,7 @@ Examples:
   ota-build verify out/ESP32_GENERIC-1.2.3
   ota-build inspect out/ESP32_GENERIC-1.2.3
   ota-build publish out/ESP32_GENERIC-1.2.3 --to dir:public --key keys/release.pem
+  ota-build fetch https://ota.example.com --board ESP32_GENERIC --trust keys/trust.yaml
   ota-build keys generate keys/release.pem
 
 Exit codes: 0 ok, 2 usage, 3 profile or plan, 4 toolchain, 5 fetching, 6 compiling, 7 layout, 8 signing or keys,

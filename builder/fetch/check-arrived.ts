@@ -12,19 +12,18 @@ export type HoldingRelease = Verification & { readonly manifest: Manifest };
 /** Throws VerifyError with everything that does not hold. */
 export function requireHolding(
   verification: Verification,
-  what: string,
-  hint?: string,
+  { what, hint }: { readonly what: string; readonly hint?: string },
 ): HoldingRelease {
   const { manifest } = verification;
   const errors = errorsOf(verification.checks);
   if (errors.length > 0 || !verification.ok)
     throw new VerifyError(
       'VERIFICATION_FAILED',
-      `${what} does not pass verification, and was not kept:\n${describeFindings(errors)}`,
+      `${what} does not pass verification:\n${describeFindings(errors)}`,
       hint === undefined ? {} : { hint },
     );
   if (manifest === undefined)
-    throw new VerifyError('VERIFICATION_FAILED', `${what} has no manifest, and was not kept`);
+    throw new VerifyError('VERIFICATION_FAILED', `${what} has no manifest`);
   return { ...verification, manifest };
 }
 
@@ -76,7 +75,7 @@ function requireSame(whose: string, comparisons: readonly Comparison[]): void {
   );
   throw new VerifyError(
     'INDEX_MISMATCH',
-    `what arrived is another release than ${whose} says, and was not kept: ${list.join('; ')}`,
+    `this is another release than ${whose}: ${list.join('; ')}`,
   );
 }
 

@@ -44,9 +44,14 @@ export type ListedFile = {
 
 /**
  * Throws VerifyError (INDEX_MISMATCH) for a list of files that no release has: the same name twice, also where a file system
- * takes two names for one, no manifest, or more bytes than any release.
+ * takes two names for one, no manifest, no SHA256SUMS (which the zip of a release does not hold), or more
+ * bytes than any release.
  */
-export function checkListedFiles(files: readonly ListedFile[], subject: string): void {
+export function checkListedFiles(
+  files: readonly Pick<ListedFile, 'file' | 'size'>[],
+  subject: string,
+  { hasChecksums = true } = {},
+): void {
   const seen = new Map<string, string>();
   for (const { file } of files) {
     const other = seen.get(file.toLowerCase());
@@ -54,7 +59,7 @@ export function checkListedFiles(files: readonly ListedFile[], subject: string):
       throw mismatch(`${subject} lists ${file === other ? file : `${other} and ${file}`} twice`);
     seen.set(file.toLowerCase(), file);
   }
-  for (const needed of [MANIFEST, CHECKSUMS]) {
+  for (const needed of hasChecksums ? [MANIFEST, CHECKSUMS] : [MANIFEST]) {
     if (!files.some(({ file }) => file === needed))
       throw mismatch(`${subject} lists no ${needed}: it is not a release`);
   }

@@ -24,10 +24,10 @@ export async function fetchRelease(context: Context, request: FetchRequest): Pro
   const offer = await findOffer(context, request, trust);
   const stem = `${targetNameOf(request)}-${offer.version}`;
   const directory = join(request.out, stem);
-  const channel = request.wanted.kind === 'channel' ? { channel: request.wanted.channel } : {};
+  const channel = offer.channel === undefined ? {} : { channel: offer.channel };
   const fetched = { directory, stem, source: offer.source, ...channel };
   const judge = (path: string): Promise<Verification> =>
-    check(context, path, { offer, request, trust });
+    check(context, path, { offer, request, trust, final: directory });
 
   if (await isThere(directory)) {
     await requireSameFiles(directory, offer);
@@ -73,10 +73,12 @@ async function check(
     offer,
     request,
     trust = offer.remembered,
+    final,
   }: {
     readonly offer: Offer;
     readonly request: FetchRequest;
     readonly trust: Trust | undefined;
+    readonly final: string;
   },
 ): Promise<Verification> {
   const verification = await verifyPath(path, {
@@ -85,11 +87,10 @@ async function check(
     ...(trust === undefined ? {} : { trusted: trust }),
   });
   const isRemembered = trust !== undefined && trust === offer.remembered;
-  const release = requireHolding(
-    verification,
-    offer.subject,
-    isRemembered ? CHANGED_HINT : undefined,
-  );
+  const release = requireHolding(verification, {
+    what: path === final ? `${offer.subject}, which was there already,` : offer.subject,
+    ...(isRemembered ? { hint: CHANGED_HINT } : {}),
+  });
   checkAsked(release, request, offer.version);
   offer.check(release);
   checkPolicy(policyFactsOf(release.manifest), request.allow, offer.subject);

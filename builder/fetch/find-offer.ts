@@ -9,6 +9,7 @@ import { openDirectory } from './sources/directory.ts';
 import { openGithub } from './sources/github.ts';
 import { openHttp } from './sources/http.ts';
 import { findInTree } from './tree-offer.ts';
+import { findInZip } from './zip-offer.ts';
 
 /** Opens the source of a request and finds the wanted release in it. Throws UsageError, FetchError, VerifyError, FormatError. */
 export async function findOffer(
@@ -22,6 +23,8 @@ export async function findOffer(
       const path = resolve(context.projectDirectory, source.path);
       return findInTree(context, await openDirectory(path, source.name), request, trust);
     }
+    case 'zip':
+      return findInZip(context, resolve(context.projectDirectory, source.path), request);
     case 'http':
       return findInTree(context, openHttp(source, context.signal), request, trust);
     case 'github': {

@@ -10,7 +10,7 @@ import { parseChecksums } from './checksums.ts';
 import { newestOf, rememberedTrust, stillCounts } from './index-trust.ts';
 import { openMemory, type Memory, type Seen } from './memory.ts';
 import type { Offer } from './offer.ts';
-import { targetNameOf, type FetchRequest } from './request.ts';
+import { channelOfRequest, targetNameOf, type FetchRequest } from './request.ts';
 import type { GithubAsset, GithubRelease, GithubReleases } from './sources/github.ts';
 
 const SUMS_LIMIT = 64 * 1024;
@@ -47,6 +47,7 @@ export async function findOnGithub(
   return {
     source: releases.name,
     version,
+    ...channelOfRequest(request),
     subject,
     files,
     open: ({ file }, from) => releases.open(required(assets, subject, file), from),

@@ -8,6 +8,8 @@ export type Offer = {
   /** The source, without any password. */
   readonly source: string;
   readonly version: string;
+  /** The channel that was asked for and has it; absent where a version was asked for, or there are no channels. */
+  readonly channel?: string;
   /** As messages name it. */
   readonly subject: string;
   /** Every file of its directory. */

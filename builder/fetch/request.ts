@@ -49,3 +49,10 @@ export function targetNameOf({
 }): string {
   return variant === undefined ? board : `${board}-${variant}`;
 }
+
+/** The channel that a request asks for, if it does not ask for a version. */
+export function channelOfRequest({ wanted }: Pick<FetchRequest, 'wanted'>): {
+  readonly channel?: string;
+} {
+  return wanted.kind === 'channel' ? { channel: wanted.channel } : {};
+}

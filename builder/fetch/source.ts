@@ -2,7 +2,7 @@ import { UsageError } from '../errors/families.ts';
 
 /** A place that releases come from, as it was written. `name` is safe to show: it has no password in it. */
 export type SourceName =
-  | { readonly kind: 'directory'; readonly path: string; readonly name: string }
+  | { readonly kind: 'directory' | 'zip'; readonly path: string; readonly name: string }
   | {
       readonly kind: 'http';
       /** Ends in a slash; has neither user nor password. */
@@ -21,7 +21,7 @@ export type SourceName =
 const GITHUB = /^([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))\/([A-Za-z0-9._-]{1,100})$/;
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 const HINT =
-  'Sources are dir:PATH or a path, http:// and https:// addresses, and github:OWNER/REPO.';
+  'Sources are dir:PATH or a path, the zip of a release, http:// and https:// addresses, and github:OWNER/REPO.';
 
 /** Reads the name of a source. Throws UsageError for what is none. */
 export function parseSource(text: string): SourceName {
@@ -43,7 +43,7 @@ export function parseSource(text: string): SourceName {
 
 function parseDirectory(path: string, name: string): SourceName {
   if (path === '' || path.includes('\0')) throw invalid('the source names no directory');
-  return { kind: 'directory', path, name };
+  return { kind: /\.zip$/i.test(path) ? 'zip' : 'directory', path, name };
 }
 
 function parseAddress(text: string): SourceName {

@@ -15,7 +15,7 @@ import { checkSubject } from './index-subject.ts';
 import { openMemory, type Seen } from './memory.ts';
 import type { Offer } from './offer.ts';
 import { readIndex, type FoundIndex } from './read-index.ts';
-import { targetNameOf, type FetchRequest } from './request.ts';
+import { channelOfRequest, targetNameOf, type FetchRequest } from './request.ts';
 import type { Tree } from './tree.ts';
 
 /**
@@ -81,6 +81,7 @@ function offerOf({
   return {
     source: tree.name,
     version: entry.version,
+    ...channelOfRequest(request),
     subject,
     files: entry.files,
     open: ({ file, size }, from) => tree.open([target, entry.version, file], { from, size }),

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { fromBuffer, open, type Entry, type ZipFile } from 'yauzl';
 import { errorFinding, type Finding } from './finding.ts';
+import { openZip, type ZipEntry, type ZipFile } from './open-zip.ts';
 import type { Zip } from './zip-bytes.ts';
 import { strayInZipStream } from './zip-stream.ts';
 
@@ -56,20 +56,8 @@ export async function checkZip(
   return findings;
 }
 
-function openZip(zip: Zip): Promise<ZipFile> {
-  const options = { lazyEntries: true, strictFileNames: true, validateEntrySizes: true };
-  return new Promise((resolve, reject) => {
-    const settle = (error: Error | null, archive: ZipFile): void => {
-      if (error === null) resolve(archive);
-      else reject(error);
-    };
-    if (typeof zip === 'string') open(zip, { ...options, autoClose: false }, settle);
-    else fromBuffer(zip, options, settle);
-  });
-}
-
 /** As the bundle step writes it: a regular file of mode 0644, stored, with its own CRC and nothing attached. */
-function isPlain(entry: Entry, expected: Buffer): boolean {
+function isPlain(entry: ZipEntry, expected: Buffer): boolean {
   return (
     entry.externalFileAttributes >>> 16 === REGULAR_0644 &&
     entry.compressionMethod === 0 &&
@@ -83,7 +71,7 @@ function isPlain(entry: Entry, expected: Buffer): boolean {
 
 async function checkEntry(
   archive: ZipFile,
-  entry: Entry,
+  entry: ZipEntry,
   contents: ReadonlyMap<string, Buffer>,
   seen: ReadonlySet<string>,
 ): Promise<string | undefined> {

@@ -7,7 +7,18 @@ import { expectRefusal } from '../support/leaves-nothing.ts';
 const PACKAGE = join(import.meta.dirname, '..', '..', 'package.json');
 const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
 const VERBS = [
-  ...['build', 'plan', 'inspect', 'verify', 'publish', 'sign', 'keys', 'otadata', 'doctor'],
+  ...[
+    'build',
+    'plan',
+    'inspect',
+    'verify',
+    'publish',
+    'fetch',
+    'sign',
+    'keys',
+    'otadata',
+    'doctor',
+  ],
   ...['encrypt-flash-data', 'decrypt-flash-data'],
 ];
 /** One of the commands below a verb. */

@@ -82,14 +82,14 @@ async function expectRefused(result: CliResult, code: number, says: RegExp): Pro
 
 /** The index as `change` makes it, not signed again. */
 async function changeIndex(change: (index: ReleaseIndex) => unknown): Promise<void> {
-  const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+  const index = await readIndexOf(work.path('tree'), BOARD);
   const changed = change(structuredClone(index)) as ReleaseIndex;
   await writeFile(work.path(AT, 'index.json'), formatReleaseIndex(changed));
 }
 
 /** The index as `change` makes it, signed by its publisher: by mistake, or out of two true ones. */
 async function signChanged(change: (index: ReleaseIndex) => unknown): Promise<void> {
-  const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+  const index = await readIndexOf(work.path('tree'), BOARD);
   await writeIndex(work.path(AT), change(structuredClone(index)) as ReleaseIndex, [key]);
 }
 
@@ -210,7 +210,7 @@ describe('the index', () => {
   });
 
   test('signed by a key that nobody trusts is refused', async () => {
-    const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+    const index = await readIndexOf(work.path('tree'), BOARD);
     await writeIndex(work.path(AT), index, [attacker]);
     await expectRefused(await fetch(trusting), 9, /not signed by a key that key\.pub\.pem trusts/);
   });
@@ -293,7 +293,7 @@ describe('without anybody to trust', () => {
     expect(first.code).toBe(0);
     expect(first.stderr).toContain('warning: NOBODY SAID WHOSE SIGNATURES COUNT');
     await rm(work.path('out'), { recursive: true });
-    const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+    const index = await readIndexOf(work.path('tree'), BOARD);
     const later = { ...index, sequence: index.sequence + 1 };
     await writeIndex(work.path(AT), later, [attacker]);
     await expectRefused(await fetch([], true), 9, /signed by other keys than before/);
@@ -308,7 +308,7 @@ describe('without anybody to trust', () => {
   });
 
   test('a key that was slipped in among the signatures does not count later', async () => {
-    const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+    const index = await readIndexOf(work.path('tree'), BOARD);
     await writeIndex(work.path(AT), index, [attacker, key]);
     expect((await fetch([], true)).code).toBe(0);
     await rm(work.path('out'), { recursive: true });
@@ -317,7 +317,7 @@ describe('without anybody to trust', () => {
   });
 
   test('a forged index seen then does not speak against a trusted one later', async () => {
-    const index = (await readIndexOf(work.path('tree'), BOARD)) as ReleaseIndex;
+    const index = await readIndexOf(work.path('tree'), BOARD);
     await writeIndex(work.path(AT), { ...index, sequence: 2 ** 40 }, [attacker]);
     expect((await fetch([], true)).code).toBe(0);
     await rm(work.path('out'), { recursive: true });
@@ -328,7 +328,7 @@ describe('without anybody to trust', () => {
 
 describe('an index whose publisher signed what is not so', () => {
   test('with the files of another board as its version is refused', async () => {
-    const foreign = (await readIndexOf(work.path('tree'), OTHER_BOARD)) as ReleaseIndex;
+    const foreign = await readIndexOf(work.path('tree'), OTHER_BOARD);
     await cp(work.path('tree', OTHER_BOARD, '1.2.3'), work.path(AT, '1.2.3'), { recursive: true });
     await signChanged((index) => ({
       ...index,

@@ -1,8 +1,16 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createWorkspace, type CliResult, type Workspace } from '../support/cli.ts';
+import {
+  createWorkspace,
+  environmentOf,
+  MAIN,
+  type CliResult,
+  type Workspace,
+} from '../support/cli.ts';
 import { filesBelow, makeDrillRelease, publishInto } from '../support/made-tree.ts';
 import { publicPem } from '../support/pem.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
@@ -86,6 +94,29 @@ describe('a connection that is cut', () => {
     const asked = server.asked.length;
     expect((await fetch(server.url)).code).toBe(0);
     expect(forApp(server.asked.slice(asked))).toEqual(['from 1500']);
+    await expectWhole();
+  });
+
+  test('by Ctrl-C leaves what arrived to the next run, too', async () => {
+    const running: { child?: ChildProcess } = {};
+    const server = await serve(work.path('tree'), ({ path, count }, response) => {
+      if (path !== APP || count > 1) return undefined;
+      response.writeHead(200).write(Buffer.from('the beginning of something else'), () => {
+        running.child?.kill('SIGINT');
+      });
+      return 'handled';
+    });
+    const args = ['fetch', server.url, '--board', BOARD, '--drill', '--trust', 'key.pub.pem'];
+    const env = environmentOf({ XDG_STATE_HOME: work.path('state') });
+    running.child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: work.directory,
+      env,
+      stdio: 'ignore',
+    });
+    const [code] = (await once(running.child, 'exit')) as [number | null];
+    expect(code).toBe(130);
+    expect(await readdir(work.path('out'))).toEqual([expect.stringMatching(/^\..*\.fetch$/)]);
+    expect((await fetch(server.url)).code).toBe(0);
     await expectWhole();
   });
 

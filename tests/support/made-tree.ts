@@ -61,7 +61,7 @@ export async function publishInto(
   const target = [manifest.board, manifest.variant].filter((part) => part !== undefined).join('-');
   await mkdir(join(tree, target), { recursive: true });
   await cp(release, join(tree, target, manifest.version), { recursive: true });
-  const before = await readIndexOf(tree, target);
+  const before = await readIndexOf(tree, target).catch(() => undefined);
   const entry = await entryOf(release, manifest, channel);
   const index = withEntry(before, manifest, entry);
   await writeIndex(join(tree, target), index, keys);
@@ -83,12 +83,9 @@ export async function writeIndex(
   await writeFile(join(directory, INDEX), bytes);
 }
 
-export async function readIndexOf(tree: string, target: string): Promise<ReleaseIndex | undefined> {
-  try {
-    return JSON.parse(await readFile(join(tree, target, INDEX), 'utf8')) as ReleaseIndex;
-  } catch {
-    return undefined;
-  }
+/** The index of a target that has to be there, whatever it says. */
+export async function readIndexOf(tree: string, target: string): Promise<ReleaseIndex> {
+  return JSON.parse(await readFile(join(tree, target, INDEX), 'utf8')) as ReleaseIndex;
 }
 
 /** An entry of index.json for a release directory, as it is. */

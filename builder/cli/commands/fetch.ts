@@ -17,7 +17,7 @@ export function addFetchCommand(program: Command, host: CommandHost): void {
   withOutputOptions(
     program
       .command('fetch')
-      .argument('<source>', 'dir:PATH or a path, an http(s) address, or github:OWNER/REPO'),
+      .argument('<source>', 'dir:PATH or a path, an http(s) address, github:OWNER/REPO, or a .zip'),
   )
     .description('fetch a published release, verify all of it, and say how to flash it')
     .optionsGroup('What to fetch:')

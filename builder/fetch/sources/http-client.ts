@@ -47,7 +47,7 @@ export async function get(request: HttpRequest): Promise<HttpResponse> {
   for (;;) {
     try {
       const response = await requestOnce(request);
-      if (!isBusy(response.status)) return response;
+      if (!isBusy(response)) return response;
       response.end();
       const pauseMs = retryAfter(response.headers.get('retry-after'));
       throw new RetriableError(`the server answers ${response.status}`, pauseMs);
@@ -57,8 +57,14 @@ export async function get(request: HttpRequest): Promise<HttpResponse> {
   }
 }
 
-function isBusy(status: number): boolean {
-  return status >= 500 || status === 408 || status === 429;
+/** GitHub's secondary rate limit is a 403 that says when to come back. */
+function isBusy({ status, headers }: HttpResponse): boolean {
+  return (
+    status >= 500 ||
+    status === 408 ||
+    status === 429 ||
+    (status === 403 && headers.has('retry-after'))
+  );
 }
 
 /** Milliseconds that a Retry-After header asks for, in seconds or as a date (RFC 9110, 10.2.3). */
