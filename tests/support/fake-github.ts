@@ -70,12 +70,13 @@ export type Failure = {
   /** How many are let through first. */
   readonly skip?: number;
   readonly how:
-    /** An answer without any effect; with `starter`, an upload leaves a half asset behind, as a 502 does. */
+    /** An answer without any effect; with `starter`, an upload leaves a half asset behind, as a 502 does; `run` happens first. */
     | {
         readonly kind: 'status';
         readonly status: number;
         readonly message?: string;
         readonly starter?: boolean;
+        readonly run?: () => void;
       }
     /** Carried out, and then answered so. */
     | { readonly kind: 'after'; readonly status: number }
@@ -226,7 +227,7 @@ class FakeHost {
 
 /** What happens before a request is looked at. */
 async function before(failure: Failure['how'] | undefined): Promise<void> {
-  if (failure?.kind === 'meanwhile') failure.run();
+  if (failure?.kind === 'meanwhile' || failure?.kind === 'status') failure.run?.();
   if (failure?.kind === 'slow') await new Promise((go) => setTimeout(go, failure.milliseconds));
 }
 

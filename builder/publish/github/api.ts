@@ -6,6 +6,7 @@ import type { Octokit } from './octokit.ts';
 import { requireSafeAddress, type GitHubPlace } from './repository.ts';
 import { attemptOnce } from './retry.ts';
 import { storedAsset, storedRelease, type StoredAsset, type StoredRelease } from './stored.ts';
+import { wholeFetch } from './whole-fetch.ts';
 
 /** What GitHub says of a repository and of the token that asks. */
 export type RepositoryFacts = {
@@ -87,12 +88,12 @@ export class GitHubApi {
 
   /** Every release that the token may see, drafts among them, newest first; `take` keeps what is wanted of a page. */
   async releases<T>(take: (release: StoredRelease) => readonly T[]): Promise<readonly T[]> {
-    const pages = this.octokit.paginate.iterator(this.octokit.rest.repos.listReleases, {
-      ...this.parameters(),
-      // Every release comes with its assets, of which there can be a thousand.
-      per_page: 30,
-    });
     return this.call(`list the releases of ${this.repository}`, async () => {
+      const pages = this.octokit.paginate.iterator(this.octokit.rest.repos.listReleases, {
+        ...this.parameters(),
+        // Every release comes with its assets, of which there can be a thousand.
+        per_page: 30,
+      });
       const taken: T[] = [];
       for await (const { data } of pages)
         taken.push(...data.flatMap((release) => take(storedRelease(release))));
@@ -140,9 +141,9 @@ export class GitHubApi {
 
   /** Not repeated when it fails: whether a draft was made has to be looked up first. */
   async createDraft(release: NewRelease): Promise<StoredRelease> {
-    const { data } = await this.call(`make a draft release in ${this.repository}`, () =>
+    const { data } = await this.callOnce(`make a draft release in ${this.repository}`, () =>
       this.octokit.rest.repos.createRelease({
-        ...this.parameters({ retries: 0 }),
+        ...this.parameters(),
         ...releaseFields(release),
         draft: true,
       }),
@@ -155,14 +156,16 @@ export class GitHubApi {
     id: number,
     release: NewRelease & { readonly isLatest: boolean },
   ): Promise<StoredRelease> {
-    const { data } = await this.call(`publish release ${release.tag} of ${this.repository}`, () =>
-      this.octokit.rest.repos.updateRelease({
-        ...this.parameters({ retries: 0 }),
-        release_id: id,
-        ...releaseFields(release),
-        draft: false,
-        make_latest: release.isLatest ? 'true' : 'false',
-      }),
+    const { data } = await this.callOnce(
+      `publish release ${release.tag} of ${this.repository}`,
+      () =>
+        this.octokit.rest.repos.updateRelease({
+          ...this.parameters(),
+          release_id: id,
+          ...releaseFields(release),
+          draft: false,
+          make_latest: release.isLatest ? 'true' : 'false',
+        }),
     );
     return storedRelease(data);
   }
@@ -193,14 +196,13 @@ export class GitHubApi {
     const limit = AbortSignal.timeout(
       UPLOAD_BASE_MS + Math.ceil(source.size / UPLOAD_BYTES_PER_MS),
     );
-    const { data } = await this.call(`upload ${source.name}`, () =>
+    const { data } = await this.callOnce(`upload ${source.name}`, () =>
       this.octokit.rest.repos.uploadReleaseAsset({
         ...this.parameters({
-          retries: 0,
           signal: AbortSignal.any([this.signal, limit]),
           // A stream can be read once; a request that a rate limit has turned away is sent again.
           fetch: (url: string, init: RequestInit) =>
-            fetch(url, { ...init, body: source.open(), duplex: 'half' }),
+            wholeFetch(url, { ...init, body: source.open(), duplex: 'half' }),
         }),
         url: release.uploadUrl,
         release_id: release.id,
@@ -251,11 +253,7 @@ export class GitHubApi {
       }
       return result();
     };
-    return attemptOnce({
-      signal: this.signal,
-      attempt: () => this.call(`download ${name}`, attempt),
-      find: () => Promise.resolve(undefined),
-    });
+    return this.call(`download ${name}`, attempt);
   }
 
   async deleteAsset({ id, name }: Pick<StoredAsset, 'id' | 'name'>): Promise<void> {
@@ -273,7 +271,16 @@ export class GitHubApi {
     return { owner, repo, request: { signal: this.signal, ...request } };
   }
 
+  /** What can be asked any number of times is asked again when there is no answer. */
   private call<T>(doing: string, request: () => Promise<T>): Promise<T> {
+    return attemptOnce({
+      signal: this.signal,
+      attempt: () => this.callOnce(doing, request),
+      find: () => Promise.resolve(undefined),
+    });
+  }
+
+  private callOnce<T>(doing: string, request: () => Promise<T>): Promise<T> {
     return guardedCall({ signal: this.signal, token: this.token }, doing, request);
   }
 

@@ -61,6 +61,7 @@ async function openApi(
   const octokit = openOctokit({
     apiUrl: place.apiUrl,
     token,
+    signal,
     patienceSeconds: PATIENCE_SECONDS,
     note,
   });

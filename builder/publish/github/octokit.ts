@@ -1,6 +1,7 @@
-import { retry } from '@octokit/plugin-retry';
 import { throttling, type ThrottlingOptions } from '@octokit/plugin-throttling';
 import { Octokit as PlainOctokit } from '@octokit/rest';
+import { pause } from './retry.ts';
+import { wholeFetch } from './whole-fetch.ts';
 
 export type Octokit = PlainOctokit;
 
@@ -8,37 +9,47 @@ export type Connection = {
   /** Base of the REST API, without a slash at the end: `https://api.github.com`, `https://HOST/api/v3`. */
   readonly apiUrl: string;
   readonly token: string;
+  readonly signal: AbortSignal;
   /** Seconds that all waiting for rate limits may take together. */
   readonly patienceSeconds: number;
   readonly note: (text: string) => void;
 };
+
+type LimitHandler = NonNullable<ThrottlingOptions['onRateLimit']>;
 
 /** More often than this one request is not repeated for a rate limit. */
 const MOST_REPEATS = 5;
 const PUBLIC_API = 'https://api.github.com';
 
 /**
- * GitHub's own client, with its plugins: what answers 5xx or not at all is asked again after 1, 4 and 9 seconds (unless a
- * request says `retries: 0`), what is answered with a rate limit after the time that GitHub asks for, as long as the patience
- * lasts. Requests that change something keep the distance that GitHub's best practices ask for, on github.com.
+ * GitHub's own client. What is answered with a rate limit is asked again after the time that GitHub asks for, as long as the
+ * patience lasts; requests that change something keep the distance that GitHub's best practices ask for, on github.com. Other
+ * failures are thrown: their plugin would repeat what may have happened, and its waits cannot be interrupted.
  */
-export function openOctokit({ apiUrl, token, patienceSeconds, note }: Connection): Octokit {
-  let patience = patienceSeconds;
-  const waitFor = (limit: string) => (seconds: number, _: unknown, __: unknown, count: number) => {
-    if (seconds > patience || count >= MOST_REPEATS) return false;
-    patience -= seconds;
-    note(`GitHub's ${limit} is reached; waiting ${seconds} s, as it asks for`);
-    return true;
-  };
-  const WithPlugins = PlainOctokit.plugin(retry, throttling);
-  return new WithPlugins({
+export function openOctokit(connection: Connection): Octokit {
+  const { apiUrl, token, signal, note } = connection;
+  let patience = connection.patienceSeconds;
+  // The plugin awaits its handlers and looks at what they give, though their type does not say so.
+  const waitFor =
+    (limit: string): ((...request: Parameters<LimitHandler>) => unknown) =>
+    async (seconds, _options, _octokit, count) => {
+      if (seconds > patience || count >= MOST_REPEATS) return false;
+      patience -= seconds;
+      note(`GitHub's ${limit} is reached; waiting ${seconds} s, as it asks for`);
+      return pause(seconds * 1000, signal).then(
+        () => true,
+        () => false,
+      );
+    };
+  return new (PlainOctokit.plugin(throttling))({
     baseUrl: apiUrl,
     auth: token,
     userAgent: 'ota-build',
     log: { debug: silent, info: silent, warn: silent, error: silent },
-    // A rate limit is the other plugin's: this one would ask again before the time is over.
-    retry: { doNotRetry: [400, 401, 403, 404, 409, 410, 413, 422, 429, 451] },
+    request: { fetch: wholeFetch },
     throttle: {
+      // The handlers have waited already, in a way that an interruption ends.
+      retryAfterBaseValue: 0,
       onRateLimit: waitFor('rate limit'),
       onSecondaryRateLimit: waitFor('secondary rate limit'),
       // An Enterprise Server has rate limits only where somebody has set them, and says so when they are reached.

@@ -81,7 +81,9 @@ async function fill({ api, plan, signal, tell }: ReleaseRun, draft: StoredReleas
     await uploadAsset(api, draft, asset, signal);
   }
   tell.progress(`compares ${plan.assets.length} assets with what GitHub has stored`);
-  const { missing, different } = await compareAssets(api, draft.id, plan);
+  const { missing, different, extra } = await compareAssets(api, draft.id, plan);
+  if (extra.length > 0)
+    tell.warn(`the draft of ${plan.tag} has assets that are not of this release:${listed(extra)}`);
   if (missing.length + different.length === 0) return;
   throw new PublishError(
     'ASSET_MISMATCH',

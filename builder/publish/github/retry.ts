@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mayHaveHappened } from './failure.ts';
 
-/** Waits between attempts, in milliseconds: each attempt looks first at what the one before has left. */
-const PAUSES = [1000, 4000, 9000, 16_000] as const;
+/** Waits between attempts, in milliseconds: who runs the command again goes on where it stopped. */
+const PAUSES = [1000, 3000, 9000] as const;
 
 /** Waits; rejects with the signal's reason as soon as that is aborted. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

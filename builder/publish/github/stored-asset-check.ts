@@ -17,11 +17,13 @@ export async function problemOfAsset(
   return undefined;
 }
 
-/** How the assets of a release differ from the plan. Assets that the plan does not know are not looked at. */
+/** How the assets of a release differ from the plan. */
 export type Differences = {
   readonly missing: readonly string[];
   /** `<name> <problem>`. */
   readonly different: readonly string[];
+  /** Not in the plan: somebody else has put them there. */
+  readonly extra: readonly string[];
 };
 
 /** Compares a release's assets, as GitHub has them now, with the plan. */
@@ -39,7 +41,9 @@ export async function compareAssets(
     if (found === undefined) missing.push(asset.name);
     else if (problem !== undefined) different.push(`${asset.name} ${problem}`);
   }
-  return { missing, different };
+  const planned = new Set(plan.assets.map(({ name }) => name));
+  const extra = [...stored.keys()].filter((name) => !planned.has(name));
+  return { missing, different, extra };
 }
 
 /** A few names, and how many more there are. */

@@ -107,18 +107,21 @@ class CheckedFile {
     });
     try {
       const hash = createHash('sha256');
-      let sent = 0;
+      let read = 0;
+      // A piece goes out when the next one has been read: the last one only if the file was the one that was checked.
+      let held: Buffer | undefined;
       for (;;) {
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_SIZE));
         if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        hash.update(chunk);
-        sent += bytesRead;
-        if (sent > this.asset.size) throw this.fail('has grown since it was checked');
-        yield chunk;
+        if (held !== undefined) yield held;
+        held = buffer.subarray(0, bytesRead);
+        hash.update(held);
+        read += bytesRead;
+        if (read > this.asset.size) throw this.fail('has grown since it was checked');
       }
-      if (sent < this.asset.size || hash.digest('hex') !== this.asset.sha256)
+      if (read < this.asset.size || hash.digest('hex') !== this.asset.sha256)
         throw this.fail('has changed since it was checked');
+      if (held !== undefined) yield held;
     } finally {
       await file.close();
     }
