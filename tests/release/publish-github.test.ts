@@ -212,6 +212,16 @@ describe('the tag', () => {
     expect(github.releases).toEqual([]);
   });
 
+  test('that is elsewhere is only said when the same bytes are out already', async () => {
+    const github = await startFakeGitHub();
+    await publish(github, stable(esp32));
+    github.branches.set('later', COMMIT);
+    const { target, warnings } = open(github, { commitish: 'later' });
+    const { releases } = await target.publish(stable(esp32), [], () => undefined);
+    expect(releases).toMatchObject([{ already: true }]);
+    expect(warnings.join()).toContain(COMMIT);
+  });
+
   test('cannot be made at a commit that is not there', async () => {
     const github = await startFakeGitHub();
     const error = await refused(() => publish(github, stable(esp32), { commitish: COMMIT }));

@@ -38,7 +38,7 @@ export async function publishRelease(run: ReleaseRun): Promise<PublishedRelease>
   const published = await api.releaseOfTag(plan.tag);
   if (published !== undefined) {
     await requireSame(run, published);
-    await requireTagAsExpected(run);
+    await warnOfTag(run);
     return { release: published, already: true };
   }
   const commit = await commitForTag(run);
@@ -151,7 +151,7 @@ async function readBack(run: ReleaseRun, id: number): Promise<StoredRelease> {
       `release ${plan.tag} of ${api.repository} was published, but is not what was asked for: look at it before anybody uses it`,
     );
   await requireSame(run, release);
-  await requireTagAsExpected(run);
+  await commitForTag(run);
   return release;
 }
 
@@ -173,8 +173,14 @@ async function requireSame({ api, plan }: ReleaseRun, release: StoredRelease): P
     );
 }
 
-async function requireTagAsExpected(run: ReleaseRun): Promise<void> {
-  await commitForTag(run);
+/** The bytes are out already, whatever they were made from: that the tag is elsewhere is only said. */
+async function warnOfTag(run: ReleaseRun): Promise<void> {
+  try {
+    await commitForTag(run);
+  } catch (error) {
+    if (!(error instanceof PublishError) || error.code !== 'RELEASE_REFUSED') throw error;
+    run.tell.warn(error.message);
+  }
 }
 
 /** Drafts of this tag that we made, which nothing can come of any more. */
