@@ -263,6 +263,11 @@ describe('a failure', () => {
     ['a list that is cut', /^GET .*\/releases\?/, { kind: 'cut' }],
     ['502 to a list of assets', /^GET .*\/assets\?/, { kind: 'status', status: 502 }],
     ['a secondary rate limit', UPLOAD, { kind: 'secondary-rate-limit', seconds: 1 }],
+    [
+      'a rate limit by another name',
+      UPLOAD,
+      { kind: 'secondary-rate-limit', seconds: 1, status: 429, message: 'Too many requests' },
+    ],
     ['a rate limit', /^PATCH /, { kind: 'rate-limit', seconds: 1 }],
   ] as const)('is got over: %s', async (_, on, how) => {
     const github = await startFakeGitHub({ immutable: true });
@@ -453,6 +458,16 @@ describe('drafts of the same tag', () => {
     const release = github.published('v1.2.3');
     expectWhole(release, esp32);
     expect(release?.assets).toContain(good);
+  });
+
+  test('with assets of somebody else keep them, and that is said', async () => {
+    const github = await startFakeGitHub();
+    const [draft] = await leaveDraft(github, 2);
+    if (draft !== undefined) github.addAsset(draft, 'notes.txt', Buffer.from('by hand'));
+    const { target, warnings } = open(github);
+    await target.publish(stable(esp32), [], () => undefined);
+    expect(warnings.join()).toContain('notes.txt');
+    expect(github.published('v1.2.3')?.assets.map(({ name }) => name)).toContain('notes.txt');
   });
 
   test('an asset that another run of the same uploads first is kept', async () => {

@@ -87,7 +87,12 @@ export type Failure = {
     /** 403, x-ratelimit-remaining 0, x-ratelimit-reset. */
     | { readonly kind: 'rate-limit'; readonly seconds: number }
     /** 403 with retry-after. */
-    | { readonly kind: 'secondary-rate-limit'; readonly seconds: number }
+    | {
+        readonly kind: 'secondary-rate-limit';
+        readonly seconds: number;
+        readonly status?: number;
+        readonly message?: string;
+      }
     /** Bytes are damaged before they are stored: size and digest are of the damaged ones. */
     | { readonly kind: 'corrupt' }
     | { readonly kind: 'slow'; readonly milliseconds: number }
@@ -263,8 +268,8 @@ function refusalOf(failure: Failure['how'] | undefined): Answer | undefined {
   }
   if (failure?.kind === 'secondary-rate-limit')
     return {
-      status: 403,
-      json: { message: 'You have exceeded a secondary rate limit. Please wait a few minutes.' },
+      status: failure.status ?? 403,
+      json: { message: failure.message ?? 'You have exceeded a secondary rate limit.' },
       headers: { 'retry-after': String(failure.seconds) },
     };
   return undefined;

@@ -41,7 +41,7 @@ export function openOctokit(connection: Connection): Octokit {
         () => false,
       );
     };
-  return new (PlainOctokit.plugin(throttling))({
+  return new (PlainOctokit.plugin(nameRateLimits, throttling))({
     baseUrl: apiUrl,
     auth: token,
     userAgent: 'ota-build',
@@ -55,6 +55,19 @@ export function openOctokit(connection: Connection): Octokit {
       // An Enterprise Server has rate limits only where somebody has set them, and says so when they are reached.
       ...(apiUrl === PUBLIC_API ? {} : { write: UNPACED, notifications: UNPACED }),
     },
+  });
+}
+
+/**
+ * Not every rate limit is called one: a 403 or 429 with retry-after is (REST API, Rate limits, Exceeding the rate limit). The
+ * plugin, which comes after this one, knows them by their words.
+ */
+function nameRateLimits(octokit: Pick<PlainOctokit, 'hook'>): void {
+  octokit.hook.error('request', (error) => {
+    const headers = 'response' in error ? error.response?.headers : undefined;
+    if ('status' in error && [403, 429].includes(error.status) && headers?.['retry-after'])
+      error.message += ' (secondary rate limit)';
+    throw error;
   });
 }
 
