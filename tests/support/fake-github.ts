@@ -70,12 +70,13 @@ export type Failure = {
   /** How many are let through first. */
   readonly skip?: number;
   readonly how:
-    /** An answer without any effect; with `starter`, an upload leaves a half asset behind, as a 502 does. */
+    /** An answer without any effect; with `starter`, an upload leaves a half asset behind, as a 502 does; `run` happens first. */
     | {
         readonly kind: 'status';
         readonly status: number;
         readonly message?: string;
         readonly starter?: boolean;
+        readonly run?: () => void;
       }
     /** Carried out, and then answered so. */
     | { readonly kind: 'after'; readonly status: number }
@@ -86,7 +87,12 @@ export type Failure = {
     /** 403, x-ratelimit-remaining 0, x-ratelimit-reset. */
     | { readonly kind: 'rate-limit'; readonly seconds: number }
     /** 403 with retry-after. */
-    | { readonly kind: 'secondary-rate-limit'; readonly seconds: number }
+    | {
+        readonly kind: 'secondary-rate-limit';
+        readonly seconds: number;
+        readonly status?: number;
+        readonly message?: string;
+      }
     /** Bytes are damaged before they are stored: size and digest are of the damaged ones. */
     | { readonly kind: 'corrupt' }
     | { readonly kind: 'slow'; readonly milliseconds: number }
@@ -226,7 +232,7 @@ class FakeHost {
 
 /** What happens before a request is looked at. */
 async function before(failure: Failure['how'] | undefined): Promise<void> {
-  if (failure?.kind === 'meanwhile') failure.run();
+  if (failure?.kind === 'meanwhile' || failure?.kind === 'status') failure.run?.();
   if (failure?.kind === 'slow') await new Promise((go) => setTimeout(go, failure.milliseconds));
 }
 
@@ -262,8 +268,8 @@ function refusalOf(failure: Failure['how'] | undefined): Answer | undefined {
   }
   if (failure?.kind === 'secondary-rate-limit')
     return {
-      status: 403,
-      json: { message: 'You have exceeded a secondary rate limit. Please wait a few minutes.' },
+      status: failure.status ?? 403,
+      json: { message: failure.message ?? 'You have exceeded a secondary rate limit.' },
       headers: { 'retry-after': String(failure.seconds) },
     };
   return undefined;
