@@ -22,6 +22,8 @@ export type PublishJob = SecretOptions & {
   /** `dir:PATH`, `github:OWNER/REPO`. */
   readonly targets: readonly string[];
   readonly channel?: string;
+  /** Tag of a release on GitHub, instead of `v<version>`. */
+  readonly tag?: string;
   readonly keys: readonly string[];
   readonly trust?: string;
   readonly allow: ReadonlySet<GateName>;
@@ -96,9 +98,12 @@ async function trustOf({ projectDirectory, trust: name, warn }: PublishJob) {
 }
 
 function targetOptions(job: PublishJob, trust: Trust | undefined) {
-  const { projectDirectory, allow, signal, note, warn } = job;
-  const counts = trust === undefined ? {} : { trust: trust.manifest };
-  return { projectDirectory, allow, signal, note, warn, ...counts };
+  const { projectDirectory, environment, allow, signal, note, warn, tag } = job;
+  return {
+    ...{ projectDirectory, environment, allow, signal, note, warn },
+    ...(tag === undefined ? {} : { tag }),
+    ...(trust === undefined ? {} : { trust: trust.manifest }),
+  };
 }
 
 async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {

@@ -14,10 +14,10 @@ export function addPublishCommand(program: Command, host: CommandHost): void {
   withPublishOptions(program).action(async (releases, options) => {
     const { edge } = host;
     const output = new Output(edge, options);
-    const { to: targets = [], channel, key: keys = [], trust } = options;
+    const { to: targets = [], channel, key: keys = [], trust, tag } = options;
     if (targets.length === 0)
       throw new UsageError('USAGE', 'where to publish was not named', {
-        hint: 'Name a target, as in --to dir:PATH.',
+        hint: 'Name a target, as in --to dir:PATH or --to github:OWNER/REPO.',
       });
     const out: string[] = [];
     const { runPublish } = await import('../../publish/run-publish.ts');
@@ -29,6 +29,7 @@ export function addPublishCommand(program: Command, host: CommandHost): void {
         releases,
         targets,
         ...(channel === undefined ? {} : { channel }),
+        ...(tag === undefined ? {} : { tag }),
         keys,
         ...(trust === undefined ? {} : { trust }),
         allow: allowedBy(options),
@@ -68,13 +69,14 @@ function withPublishOptions(program: Command) {
       .optionsGroup('Where to:')
       .option(
         '--to <target>',
-        'dir:PATH, a tree that any web server serves; more than once for more targets',
+        'dir:PATH, a tree that any web server serves, or github:OWNER/REPO (GITHUB_TOKEN); more than once for more targets',
         collect,
       )
       .option(
         '--channel <name>',
         'channel (default: stable, or what the version says: 1.3.0-beta.2 is beta; drill for a drill)',
       )
+      .option('--tag <tag>', 'tag of the release on GitHub (default: v<version>)')
       .option('--dry-run', 'check everything and publish nothing')
       .optionsGroup('Who says so:')
       .option(
