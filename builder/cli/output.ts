@@ -54,11 +54,6 @@ export class Output {
     else this.stdout.write(this.harmless(withNewline(text())));
   }
 
-  /** A result that a program reads, as it is. */
-  line(text: string): void {
-    this.stdout.write(withNewline(text));
-  }
-
   /** What is going on; silenced by --quiet. */
   progress(text: string): void {
     if (this.options.quiet === true) return;

@@ -35,7 +35,12 @@ function renderKnown(error: OtaBuildError, output: Output): void {
   const lines = error.message.split('\n').map(printable);
   output.alert(`${colours.red('error:')} ${lines.join('\n')}`);
   if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${printable(error.hint)}`);
-  annotate(error, output);
+  output.annotate({
+    kind: 'error',
+    title: error.code,
+    message: error.message,
+    ...(error.where === undefined ? {} : { where: error.where }),
+  });
   if (options.verbose === true)
     output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
   if (options.json !== true) return;
@@ -44,20 +49,4 @@ function renderKnown(error: OtaBuildError, output: Output): void {
     { ok: false, error: { name, code, exit, message, hint, where, details } },
     () => '',
   );
-}
-
-/** An error that is made of several is shown at the line of each. */
-function annotate(error: OtaBuildError, output: Output): void {
-  const { cause } = error;
-  const parts = cause instanceof AggregateError ? (cause.errors as readonly unknown[]) : [error];
-  for (const part of parts) {
-    if (!(part instanceof OtaBuildError)) continue;
-    const { code, message, where } = part as OtaBuildError;
-    output.annotate({
-      kind: 'error',
-      title: code,
-      message,
-      ...(where === undefined ? {} : { where }),
-    });
-  }
 }
