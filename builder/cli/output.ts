@@ -1,16 +1,5 @@
 import picocolors from 'picocolors';
-import {
-  annotationCommand,
-  END_GROUP,
-  groupCommand,
-  isGitHubActions,
-  withoutCommands,
-  type Annotation,
-} from './github-actions.ts';
 import type { OutputStream, ProcessEdge } from './process-edge.ts';
-
-/** Runs that have a group open: an error may be shown through another output than the one that opened it. */
-const grouping = new WeakSet<ProcessEdge>();
 
 export type OutputOptions = {
   readonly json?: boolean;
@@ -32,13 +21,11 @@ export class Output {
   readonly options: OutputOptions;
   readonly colours: Colours;
   readonly width: number;
-  private readonly edge: ProcessEdge;
   private readonly stdout: OutputStream;
   private readonly stderr: OutputStream;
 
   constructor(edge: ProcessEdge, options: OutputOptions) {
     this.options = options;
-    this.edge = edge;
     this.stdout = edge.stdout;
     this.stderr = edge.stderr;
     this.colours = picocolors.createColors(
@@ -51,32 +38,14 @@ export class Output {
   result(json: unknown, text: () => string): void {
     this.clearTransient();
     if (this.options.json === true) this.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
-    else this.stdout.write(this.harmless(withNewline(text())));
+    else this.stdout.write(withNewline(text()));
   }
 
   /** What is going on; silenced by --quiet. */
   progress(text: string): void {
     if (this.options.quiet === true) return;
     this.clearTransient();
-    this.stderr.write(this.harmless(withNewline(text)));
-  }
-
-  /** In GitHub Actions: has an error or a warning shown at the line that it is about. */
-  annotate(annotation: Annotation): void {
-    if (isGitHubActions(this.edge))
-      this.stderr.write(`${annotationCommand(annotation, this.edge)}\n`);
-  }
-
-  /** In GitHub Actions: folds what comes until `endGroup`. */
-  startGroup(title: string): void {
-    if (!isGitHubActions(this.edge) || this.options.quiet === true) return;
-    this.endGroup();
-    this.stderr.write(`${groupCommand(title)}\n`);
-    grouping.add(this.edge);
-  }
-
-  endGroup(): void {
-    if (grouping.delete(this.edge)) this.stderr.write(`${END_GROUP}\n`);
+    this.stderr.write(withNewline(text));
   }
 
   /** True when a line that changes in place can be shown. */
@@ -94,11 +63,7 @@ export class Output {
   /** What must be read: warnings and errors. */
   alert(text: string): void {
     this.clearTransient();
-    this.stderr.write(this.harmless(withNewline(text)));
-  }
-
-  private harmless(text: string): string {
-    return isGitHubActions(this.edge) ? withoutCommands(text) : text;
+    this.stderr.write(withNewline(text));
   }
 
   private clearTransient(): void {

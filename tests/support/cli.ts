@@ -74,8 +74,6 @@ export async function createWorkspace(): Promise<Workspace> {
 /** What a test's own surroundings (a CI job, a terminal) must not decide. */
 const NEUTRAL = {
   CI: undefined,
-  GITHUB_ACTIONS: undefined,
-  GITHUB_STEP_SUMMARY: undefined,
   SOURCE_DATE_EPOCH: undefined,
   NO_COLOR: undefined,
   FORCE_COLOR: undefined,

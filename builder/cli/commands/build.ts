@@ -1,7 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
 import { secretAsker } from '../ask-secret.ts';
-import { appendJobSummary } from '../job-summary.ts';
 import { Output } from '../output.ts';
 import { renderEvent } from '../render/events.ts';
 import type { CommandHost } from '../program.ts';
@@ -53,7 +52,6 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         await writeProvenance(provenance, { bundle: built.bundle, edge, startedOn });
       const directory = relative(edge.directory, built.bundle.directory) || '.';
       const { manifest } = built.bundle;
-      await appendJobSummary('Built', [{ manifest, what: 'built and verified' }], edge);
       output.result({ ok: true, directory, manifest, warnings }, () =>
         renderBuild(built.bundle, directory, output),
       );

@@ -2,7 +2,6 @@ import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
 import { UsageError } from '../../errors/families.ts';
 import type { FetchRequest, Wanted } from '../../fetch/request.ts';
-import { appendJobSummary } from '../job-summary.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { withOutputOptions } from './plan-options.ts';
@@ -58,8 +57,6 @@ export function addFetchCommand(program: Command, host: CommandHost): void {
         requireFlashable(manifest);
         await flash(context, flasher, { directory: fetched.directory, manifest });
       }
-      if (manifest !== undefined)
-        await appendJobSummary('Fetched', [{ manifest, what: 'fetched and verified' }], edge);
       const shown = {
         fetched,
         directory: relative(edge.directory, fetched.directory) || '.',

@@ -2,7 +2,6 @@ import type { Command } from '@commander-js/extra-typings';
 import type { GateName } from '../../publish/gates.ts';
 import { secretOptions } from '../ask-secret.ts';
 import { UsageError } from '../../errors/families.ts';
-import { appendJobSummary } from '../job-summary.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { renderEvent } from '../render/events.ts';
@@ -48,9 +47,6 @@ export function addPublishCommand(program: Command, host: CommandHost): void {
           );
         },
       });
-      const what = dryRun ? 'may be published' : `published to ${targets.join(', ')}`;
-      const rows = outcome.publications.map(({ release: { manifest } }) => ({ manifest, what }));
-      await appendJobSummary(dryRun ? 'Dry run' : 'Published', rows, edge);
       output.result(publishJson(outcome, dryRun), () => renderPublish(outcome, output));
     } catch (error) {
       // What others can fetch by now stays, whatever became of the rest.

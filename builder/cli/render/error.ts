@@ -7,14 +7,12 @@ const EXIT_INTERNAL = 70;
 
 /** Prints an error for its reader and returns the exit code that it asks for. */
 export function renderError(error: unknown, output: Output): number {
-  output.endGroup();
   if (error instanceof OtaBuildError) {
     renderKnown(error as OtaBuildError, output);
     return error.exit;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const text = `internal error: ${message}\nThis is a bug of ota-build, not of your input. Please report it with the output of --verbose.`;
-  output.annotate({ kind: 'error', title: 'INTERNAL', message });
   output.alert(
     output.colours.red(output.options.verbose === true ? `${text}\n${stack ?? ''}` : text),
   );
@@ -35,12 +33,6 @@ function renderKnown(error: OtaBuildError, output: Output): void {
   const lines = error.message.split('\n').map(printable);
   output.alert(`${colours.red('error:')} ${lines.join('\n')}`);
   if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${printable(error.hint)}`);
-  output.annotate({
-    kind: 'error',
-    title: error.code,
-    message: error.message,
-    ...(error.where === undefined ? {} : { where: error.where }),
-  });
   if (options.verbose === true)
     output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
   if (options.json !== true) return;

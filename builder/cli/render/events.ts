@@ -8,11 +8,9 @@ export function renderEvent(event: RunEvent, output: Output): void {
   const { colours, options } = output;
   switch (event.kind) {
     case 'stage-started':
-      output.startGroup(event.title);
       if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
       return;
     case 'stage-finished':
-      output.endGroup();
       output.progress(
         `${colours.green('✓')} ${event.title} ${colours.dim(duration(event.durationMs))}`,
       );
@@ -28,7 +26,6 @@ export function renderEvent(event: RunEvent, output: Output): void {
       return;
     case 'warning':
       output.alert(`${colours.yellow('warning:')} ${printable(event.message)}`);
-      output.annotate({ kind: 'warning', title: event.code, message: event.message });
   }
 }
 
