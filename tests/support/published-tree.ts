@@ -72,10 +72,31 @@ export async function problemsOf(place: string): Promise<readonly string[]> {
         problems.push(`${version}/${file} differs`);
     }
   for (const name of await readdir(place)) {
+    if (/^[a-z]+\.json$/.test(name) && name !== INDEX)
+      problems.push(...(await problemsOfDeviceFile(place, name)));
     if (name.startsWith('.') || !(await stat(join(place, name))).isDirectory()) continue;
     problems.push(...(await problemsOfDirectory(place, name)));
   }
   return problems;
+}
+
+/** What devices read: `<channel>.json` names an app that is there, with its SHA-256. */
+async function problemsOfDeviceFile(place: string, name: string): Promise<readonly string[]> {
+  const { firmware, sha, length } = JSON.parse(await readFile(join(place, name), 'utf8')) as {
+    readonly firmware: string;
+    readonly sha: string;
+    readonly length: number;
+  };
+  const found = await digestOf(join(place, decodeURIComponent(firmware)));
+  return found?.sha256 === sha && found.size === length ? [] : [`${name} has another app`];
+}
+
+/** What is in the directory of a target name, but for the pages that are made from the index. */
+export async function withoutPages(place: string): Promise<readonly string[]> {
+  const names = await readdir(place);
+  const isPage = (name: string): boolean =>
+    name === 'index.html' || (/^[a-z-]+\.json$/.test(name) && name !== INDEX);
+  return names.filter((name) => !isPage(name)).sort();
 }
 
 async function problemsOfDirectory(place: string, name: string): Promise<readonly string[]> {
