@@ -37,6 +37,7 @@ import {
   type FlasherOptions,
 } from './flasher-args.ts';
 import { composeFlashImage } from './full-image.ts';
+import { requireUnchanged } from './unchanged.ts';
 import { makeManifest, type ListedFile } from './make-manifest.ts';
 import { writeZip } from './zip.ts';
 
@@ -71,6 +72,7 @@ export const bundleStage: Stage<Verified, Bundle> = {
 async function writeRelease(context: Context, verified: Verified): Promise<Manifest> {
   const listed = [...listFiles(verified), ...(await readSourceFiles(verified))];
   const manifest = makeManifest(verified, listed, context.warnings);
+  requireUnchanged(verified, manifest);
   const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
   const manifestBytes = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
   files.set(MANIFEST, manifestBytes);

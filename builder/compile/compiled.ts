@@ -1,4 +1,5 @@
 import type { Chip } from '../chip/chip.ts';
+import type { Manifest } from '../manifest/manifest.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { MicroPythonBanner, RollbackSupport } from './micropython-banner.ts';
@@ -73,10 +74,15 @@ export type Compiled = {
   readonly source: SourceFacts;
   /** Only builds have them. */
   readonly sourceFiles?: readonly SourceFile[];
+  /** What the release says that this one is made of: but for signatures, the new one has to be the same. */
+  readonly original?: Manifest;
 };
 
 /** What a source of firmware gives, with what its user has to be told. */
-export type FirmwareParts = Pick<Compiled, 'app' | 'bootloader' | 'source' | 'sourceFiles'> & {
+export type FirmwareParts = Pick<
+  Compiled,
+  'app' | 'bootloader' | 'source' | 'sourceFiles' | 'original'
+> & {
   readonly notes: readonly string[];
   readonly warnings: readonly Warning[];
 };

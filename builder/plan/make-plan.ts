@@ -4,6 +4,7 @@ import type { Chip, SignatureScheme } from '../chip/chip.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { loadProfile, type LoadedProfile } from '../profile/load-profile.ts';
+import type { Profile } from '../profile/profile.ts';
 import {
   checkKeyReference,
   checkSecureVersion,
@@ -43,6 +44,11 @@ export type PlanRequest = {
   readonly projectName: string | undefined;
   readonly secureVersion: number | undefined;
   readonly sign: boolean;
+  /** Makes everything ready to be signed, by somebody else and later. */
+  readonly signLater: boolean;
+  /** Container image with ESP-IDF, and the release of ESP-IDF, instead of those of the profile. */
+  readonly container: string | undefined;
+  readonly idfVersion: string | undefined;
   readonly scheme: SignatureScheme | undefined;
   readonly keys: readonly string[];
 };
@@ -86,7 +92,7 @@ export async function makePlan(
     chip,
     environment: request.host.environment,
   });
-  const signing = request.sign ? signingOf(request, loaded, chip, file) : null;
+  const signing = signingOf(request, loaded, chip, file);
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({
     schema: 1,
@@ -135,7 +141,8 @@ function signingOf(
   { profile }: LoadedProfile,
   chip: Chip,
   file: string,
-): NonNullable<Plan['signing']> {
+): Plan['signing'] {
+  if (!request.sign && !request.signLater) return null;
   const [chipDefault] = chip.secureBootV2.schemes;
   const scheme = request.scheme ?? profile.signing?.scheme ?? chipDefault;
   if (!chip.secureBootV2.schemes.includes(scheme)) {
@@ -145,8 +152,7 @@ function signingOf(
       `${from}: ${chip.title} cannot verify ${scheme}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
     );
   }
-  const keys =
-    request.keys.length > 0 ? [...request.keys] : (profile.signing?.keys ?? defaultKeys(request));
+  const keys = keysOf(request, profile);
   if (keys.length > chip.secureBootV2.keySlots) {
     throw new SigningError(
       'KEY_COUNT',
@@ -158,6 +164,11 @@ function signingOf(
     bootloader: profile.signing?.bootloader ?? false,
     keys: keys.map(checkKeyReference),
   };
+}
+
+function keysOf(request: PlanRequest, profile: Profile): readonly string[] {
+  if (request.signLater) return [];
+  return request.keys.length > 0 ? request.keys : (profile.signing?.keys ?? defaultKeys(request));
 }
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */

@@ -54,6 +54,15 @@ function withSourceOptions(command: Command) {
         .default('auto'),
     )
     .option(
+      '--container <image>',
+      'container image with ESP-IDF instead of the one in the profile, by digest: espressif/idf@sha256:…',
+    )
+    .option(
+      '--idf-version <release>',
+      'release of ESP-IDF that it has to be, and no other, instead of the one in the profile: v5.5.1',
+      parseRelease,
+    )
+    .option(
       '--layout <name|csv>',
       'partition layout: a name in firmware/partitions/, or a CSV file',
     )
@@ -89,6 +98,12 @@ function withSigningOptions<Args extends unknown[], Options extends OptionValues
     .option(
       '--sign',
       'sign for Secure Boot V2; without --key with a development key, which CI refuses',
+    )
+    .addOption(
+      new Option(
+        '--sign-later',
+        'make everything ready to be signed, without a key: `ota-build sign DIR` signs it elsewhere',
+      ).conflicts(['sign', 'key']),
     )
     .option(
       '--key <ref>',
@@ -128,6 +143,9 @@ export function planRequest(
     secureVersion: options.secureVersion,
     scheme: options.scheme,
     sign: options.sign === true || keys.length > 0,
+    signLater: options.signLater === true,
+    container: options.container,
+    idfVersion: options.idfVersion,
     keys,
   };
 }
@@ -135,6 +153,11 @@ export function planRequest(
 function parseCount(text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('expected an integer of 0 or more.');
   return Number(text);
+}
+
+function parseRelease(text: string): string {
+  if (/^v\d+\.\d+(\.\d+)?$/.test(text)) return text;
+  throw new InvalidArgumentError('expected a release such as v5.5.1.');
 }
 
 function collect(value: string, previous: readonly string[] = []): string[] {
