@@ -40,6 +40,12 @@ export class Output {
     else this.stdout.write(withNewline(text()));
   }
 
+  /** A result that is JSON whatever was asked for, on one line: for programs that take a line. */
+  line(json: unknown): void {
+    this.clearTransient();
+    this.stdout.write(`${JSON.stringify(json)}\n`);
+  }
+
   /** What is going on; silenced by --quiet. */
   progress(text: string): void {
     if (this.options.quiet === true) return;

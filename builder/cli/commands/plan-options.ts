@@ -4,6 +4,7 @@ import {
   type Command,
   type OptionValues,
 } from '@commander-js/extra-typings';
+import { UsageError } from '../../errors/families.ts';
 import type { PlanRequest } from '../../plan/make-plan.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 
@@ -33,6 +34,7 @@ function withSourceOptions(command: Command) {
     .option(
       '--board <name>',
       "board, as in profiles/<name>.yaml of the project or the package's own",
+      collect,
     )
     .option('--variant <name>', "variant, which becomes part of the release's name")
     .option('--profile <file>', 'profile file instead of the one found by board name')
@@ -122,7 +124,7 @@ export type PlanOptions = ReturnType<ReturnType<typeof withPlanOptions>['opts']>
 
 /** What the options ask the planner for. `--key` alone asks for signing too. */
 export function planRequest(
-  options: PlanOptions,
+  options: Omit<PlanOptions, 'board'> & { readonly board?: readonly string[] | undefined },
   edge: ProcessEdge,
   note: (message: string) => void,
 ): PlanRequest {
@@ -130,7 +132,7 @@ export function planRequest(
   return {
     projectDirectory: edge.directory,
     host: { environment: edge.environment, signal: edge.signal, note },
-    board: options.board,
+    board: oneBoard(options.board),
     variant: options.variant,
     profile: options.profile,
     firmware: options.firmware,
@@ -148,6 +150,34 @@ export function planRequest(
     idfVersion: options.idfVersion,
     keys,
   };
+}
+
+/** The options that a job of a matrix hands on to `build`, as arguments; those that differ from board to board are not among them. */
+export function handedOn(options: Omit<PlanOptions, 'board'>): readonly string[] {
+  const values: readonly (readonly [string, string | undefined])[] = [
+    ['--firmware', options.firmware],
+    ['--micropython', options.micropython],
+    ['--toolchain', options.toolchain === 'auto' ? undefined : options.toolchain],
+    ['--container', options.container],
+    ['--idf-version', options.idfVersion],
+    ['--layout', options.layout],
+    ['--flash-size', options.flashSize],
+    ['--project-name', options.projectName],
+    ['--scheme', options.scheme],
+    ...(options.key ?? []).map((key) => ['--key', key] as const),
+  ];
+  return [
+    ...values.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    ...(options.sign === true ? ['--sign'] : []),
+    ...(options.signLater === true ? ['--sign-later'] : []),
+  ];
+}
+
+function oneBoard(boards: readonly string[] = []): string | undefined {
+  if (boards.length < 2) return boards[0];
+  throw new UsageError('USAGE', `${boards.length} boards were named; a release is for one`, {
+    hint: 'Several boards are for plan --matrix.',
+  });
 }
 
 function parseCount(text: string): number {
