@@ -6,6 +6,7 @@ import { releaseLine } from '../pipeline/release.ts';
 import { runLine } from '../pipeline/run.ts';
 import { planSignedRelease, type SignRequest } from '../plan/release-plan.ts';
 import { secretAsker } from './ask-secret.ts';
+import { summariseRelease } from './github/summarise-release.ts';
 import type { Output } from './output.ts';
 import type { ProcessEdge } from './process-edge.ts';
 import { renderBuild } from './render/build.ts';
@@ -39,6 +40,7 @@ export async function signRelease(signing: ReleaseSigning): Promise<void> {
   const line = releaseLine(targetOf(signing, plan.stem), { useCache: false });
   try {
     const bundle = (await runLine(context, plan, line)) as Bundle;
+    await summariseRelease(bundle.manifest, output);
     report(bundle, context.warnings, signing);
   } catch (error) {
     await context.cleanUp();

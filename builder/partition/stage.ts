@@ -1,3 +1,4 @@
+import type { Where } from '../errors/ota-build-error.ts';
 import { LayoutError, type LayoutCode } from '../errors/families.ts';
 import { createInitialOtadata } from '../format/otadata.ts';
 import { encodePartitionTable } from '../format/partition-table.ts';
@@ -32,6 +33,7 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     requireFit(sizeInSlot(stamped.app, plan.signing === null ? undefined : { pageSize }), slots, {
       signed: plan.signing !== null,
       layout: plan.layout.name,
+      where: placeOfSlots(plan),
     });
     if (bootloader !== undefined) {
       const signed = plan.signing?.bootloader === true;
@@ -73,6 +75,12 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     });
   },
 };
+
+/** The first slot's row. */
+function placeOfSlots({ layout }: Plan): Where {
+  const line = layout.partitions.find(isOtaSlot)?.line;
+  return { file: layout.file, ...(line === undefined ? {} : { line }) };
+}
 
 function warnOfMissingFilesystem(
   context: Context,

@@ -46,5 +46,9 @@ async function printMatrix(
   const { planMatrix } = await import('../../plan/matrix.ts');
   const request = planRequest(options, edge, () => undefined);
   const include = await planMatrix({ request, boards, handedOn: handedOn(options) });
+  if (output.github !== undefined) {
+    const { matrixTable } = await import('../github/summary.ts');
+    output.github.summarise(matrixTable(include));
+  }
   output.line({ include });
 }
