@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Artifact, ArtifactRole, Manifest } from '../manifest/manifest.ts';
+import { isSignedHere } from '../plan/plan.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Verified } from '../verify/verified.ts';
 
@@ -45,7 +46,7 @@ export function makeManifest(
     ),
     artifacts: files.map(describeFile),
     signing:
-      plan.signing === null
+      plan.signing === null || !isSignedHere(plan)
         ? null
         : {
             scheme: plan.signing.scheme,
@@ -55,6 +56,11 @@ export function makeManifest(
               ...(development ? { development } : {}),
             })),
           },
+    ...(plan.signing === null || isSignedHere(plan)
+      ? {}
+      : {
+          awaitsSignature: { scheme: plan.signing.scheme, bootloader: plan.signing.bootloader },
+        }),
     warnings: warnings.map(({ code, message }) => ({ code, message })),
   };
 }

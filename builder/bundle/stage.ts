@@ -38,6 +38,7 @@ import {
   type FlasherOptions,
 } from './flasher-args.ts';
 import { composeFlashImage } from './full-image.ts';
+import { requireUnchanged } from './unchanged.ts';
 import { makeManifest, type ListedFile } from './make-manifest.ts';
 import { writeZip } from './zip.ts';
 
@@ -74,6 +75,7 @@ async function writeRelease(context: Context, verified: Verified): Promise<Manif
   const made = listFiles(verified);
   const listed = [...made, ...(await readSourceFiles(verified)), await billOf(verified, made)];
   const manifest = makeManifest(verified, listed, context.warnings);
+  requireUnchanged(verified, manifest);
   const files = new Map(listed.map(({ file, bytes }) => [file, bytes]));
   const manifestBytes = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
   files.set(MANIFEST, manifestBytes);
@@ -85,7 +87,7 @@ async function writeRelease(context: Context, verified: Verified): Promise<Manif
 }
 
 async function billOf(
-  { plan, source, inventory }: Verified,
+  { plan, source, inventory, bill }: Verified,
   files: readonly ListedFile[],
 ): Promise<ListedFile> {
   const bytes = await releaseSbom({
@@ -93,6 +95,7 @@ async function billOf(
     source,
     files,
     ...(inventory === undefined ? {} : { inventory }),
+    ...(bill === undefined ? {} : { bill }),
   });
   return { role: 'sbom', file: stemFiles(plan.stem).sbom, bytes };
 }

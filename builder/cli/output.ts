@@ -1,4 +1,6 @@
 import picocolors from 'picocolors';
+import { GitHubLog, isGitHub } from './github/github-log.ts';
+import { jsonWithoutCommands } from './github/workflow-command.ts';
 import type { OutputStream, ProcessEdge } from './process-edge.ts';
 
 export type OutputOptions = {
@@ -21,6 +23,8 @@ export class Output {
   readonly options: OutputOptions;
   readonly colours: Colours;
   readonly width: number;
+  /** In a job of GitHub Actions only. */
+  readonly github: GitHubLog | undefined;
   private readonly stdout: OutputStream;
   private readonly stderr: OutputStream;
 
@@ -28,6 +32,7 @@ export class Output {
     this.options = options;
     this.stdout = edge.stdout;
     this.stderr = edge.stderr;
+    this.github = isGitHub(edge) ? new GitHubLog(edge) : undefined;
     this.colours = picocolors.createColors(
       wantsColour(edge, options.json === true ? edge.stderr : edge.stdout),
     );
@@ -37,8 +42,14 @@ export class Output {
   /** The result of a command: an object for --json, text otherwise. */
   result(json: unknown, text: () => string): void {
     this.clearTransient();
-    if (this.options.json === true) this.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    if (this.options.json === true) this.stdout.write(`${this.toJson(json, 2)}\n`);
     else this.stdout.write(withNewline(text()));
+  }
+
+  /** A result that is JSON whatever was asked for, on one line: for programs that take a line. */
+  line(json: unknown): void {
+    this.clearTransient();
+    this.stdout.write(`${this.toJson(json)}\n`);
   }
 
   /** What is going on; silenced by --quiet. */
@@ -64,6 +75,11 @@ export class Output {
   alert(text: string): void {
     this.clearTransient();
     this.stderr.write(withNewline(text));
+  }
+
+  private toJson(value: unknown, indent?: number): string {
+    const json = JSON.stringify(value, null, indent);
+    return this.github === undefined ? json : jsonWithoutCommands(json);
   }
 
   private clearTransient(): void {

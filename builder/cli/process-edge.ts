@@ -6,6 +6,8 @@ export type ProcessEdge = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** Where workflow commands go, when `stdout` and `stderr` let none through (a job of GitHub Actions). */
+  readonly commands?: OutputStream;
   /** Undefined where nothing can be asked. */
   readonly stdin?: TerminalInput;
 };

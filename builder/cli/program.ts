@@ -11,6 +11,8 @@ import { addPublishCommand } from './commands/publish.ts';
 import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { UsageError } from '../errors/families.ts';
+import { isGitHub } from './github/github-log.ts';
+import { withoutCommands } from './github/workflow-command.ts';
 import { Output } from './output.ts';
 import type { ProcessEdge } from './process-edge.ts';
 import { renderError } from './render/error.ts';
@@ -24,7 +26,8 @@ export type CommandHost = {
 };
 
 /** Runs one command line. Returns the exit code of the process; never throws. */
-export async function runCommandLine(args: readonly string[], edge: ProcessEdge): Promise<number> {
+export async function runCommandLine(args: readonly string[], given: ProcessEdge): Promise<number> {
+  const edge = isGitHub(given) ? guarded(given) : given;
   let exit = 0;
   const program = createProgram({ edge, setExit: (code) => (exit = code) });
   try {
@@ -34,6 +37,11 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
   } catch (error) {
     if (!(error instanceof CommanderError)) return renderError(error, outputOf(args, edge));
     const isHelp = error.exitCode === 0;
+    if (!isHelp)
+      outputOf(args, edge).github?.annotate('error', {
+        title: 'USAGE',
+        message: error.message.replace(/^error: /, ''),
+      });
     if (!isHelp && args.includes('--json')) {
       const message = error.message.replace(/^error: /, '');
       outputOf(args, edge).result(
@@ -43,6 +51,16 @@ export async function runCommandLine(args: readonly string[], edge: ProcessEdge)
     }
     return isHelp ? 0 : EXIT_USAGE;
   }
+}
+
+/** In a job of GitHub Actions what we print can hold anything that a file held, and must not command the runner. */
+function guarded(edge: ProcessEdge): ProcessEdge {
+  return {
+    ...edge,
+    stdout: withoutCommands(edge.stdout),
+    stderr: withoutCommands(edge.stderr),
+    commands: edge.stderr,
+  };
 }
 
 function createProgram(host: CommandHost): Command {

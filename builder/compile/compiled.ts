@@ -1,4 +1,5 @@
 import type { Chip } from '../chip/chip.ts';
+import type { Manifest } from '../manifest/manifest.ts';
 import type { Warning } from '../pipeline/context.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { BuildInventory } from './build-inventory.ts';
@@ -76,12 +77,16 @@ export type Compiled = {
   readonly sourceFiles?: readonly SourceFile[];
   /** Only builds from source have one. */
   readonly inventory?: BuildInventory;
+  /** The bill of materials of a release that this one is made of. */
+  readonly bill?: Buffer;
+  /** What the release says that this one is made of: but for signatures, the new one has to be the same. */
+  readonly original?: Manifest;
 };
 
 /** What a source of firmware gives, with what its user has to be told. */
 export type FirmwareParts = Pick<
   Compiled,
-  'app' | 'bootloader' | 'source' | 'sourceFiles' | 'inventory'
+  'app' | 'bootloader' | 'source' | 'sourceFiles' | 'inventory' | 'bill' | 'original'
 > & {
   readonly notes: readonly string[];
   readonly warnings: readonly Warning[];

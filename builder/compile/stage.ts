@@ -13,6 +13,7 @@ import { readBuildDirectory } from './build-directory.ts';
 import { firmwareOfBuild } from './build-firmware.ts';
 import type { Compiled, FirmwareParts } from './compiled.ts';
 import { readDrill } from './drill.ts';
+import { readFinishedRelease } from './finished-release.ts';
 import { readPrebuilt } from './prebuilt.ts';
 
 /** Gets the firmware of a plan: compiled from source, a finished image taken apart and checked, or the built-in drill. */
@@ -66,6 +67,8 @@ async function readFirmware(
     requirePlannedFiles(build.files, source);
     return firmwareOfBuild(build, plan, chip);
   }
+  if (source.kind === 'release')
+    return readFinishedRelease(context.projectDirectory, { ...plan, source }, chip);
   const filePlan: FilePlan = { ...plan, source };
   const read = source.kind === 'drill' ? readDrill : readPrebuilt;
   return read(await readPlannedFile(context, source), filePlan, chip);

@@ -21,7 +21,9 @@ export type ProfileCode =
   | 'VARIANT_UNKNOWN'
   | 'MICROPYTHON_INVALID'
   | 'BUILD_UNFINISHED'
-  | 'BUILD_INCONSISTENT';
+  | 'BUILD_INCONSISTENT'
+  | 'MATRIX_INVALID'
+  | 'MATRIX_SIZE';
 
 /** The profile, the flags and the firmware do not make a plan. */
 export class ProfileError extends OtaBuildError<ProfileCode> {

@@ -131,6 +131,13 @@ export const manifestSchema = z
           .max(3),
       })
       .nullable(),
+    awaitsSignature: z
+      .strictObject({
+        scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384']),
+        bootloader: z.boolean().describe('The bootloader is to be signed as well.'),
+      })
+      .optional()
+      .describe('The release is not signed yet, and was made ready for it: `ota-build sign` does.'),
     warnings: z
       .array(z.strictObject({ code: z.string(), message: z.string() }))
       .describe('What users of this release have to know.'),

@@ -1,3 +1,4 @@
+import type { Where } from '../errors/ota-build-error.ts';
 import { LayoutError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { alignUp } from '../format/byte-reader.ts';
@@ -24,7 +25,7 @@ export function signedSize(imageLength: number): number {
 export function requireFit(
   size: number,
   slots: readonly Partition[],
-  options: { readonly signed: boolean; readonly layout: string },
+  options: { readonly signed: boolean; readonly layout: string; readonly where?: Where },
 ): void {
   const tooSmall = slots.filter((slot) => slot.size < size);
   if (tooSmall.length === 0) return;
@@ -38,6 +39,7 @@ export function requireFit(
     'IMAGE_TOO_BIG',
     `the app needs ${hex(size)} bytes${options.signed ? ' with secure padding and signature' : ''}: ${short}`,
     {
+      ...(options.where === undefined ? {} : { where: options.where }),
       hint: `Choose a layout with larger slots than '${options.layout}' (--layout); devices that are in the field keep the table they have.`,
       details: {
         needed: size,

@@ -1,10 +1,11 @@
+import type { Where } from '../errors/ota-build-error.ts';
 import { LayoutError, type LayoutCode } from '../errors/families.ts';
 import { createInitialOtadata } from '../format/otadata.ts';
 import { encodePartitionTable } from '../format/partition-table.ts';
 import { APP_TYPE, isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isDrill, type Plan } from '../plan/plan.ts';
 import type { Stamped } from '../stamp/stamped.ts';
 import { checkPartitions, type PartitionIssue } from './check-partitions.ts';
 import { requireBootloaderFit, requireFit, signedSize, sizeInSlot } from './fit.ts';
@@ -24,14 +25,15 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     const partitions = plan.layout.partitions.map(({ line, ...partition }) => partition);
     requireSoundTable(context, plan, flash.size.bytes);
     const slots = partitions.filter(isOtaSlot).sort((a, b) => a.subtype - b.subtype);
-    const isDrill = plan.source.kind === 'drill';
+    const drill = isDrill(plan);
     // A drill goes beside the firmware that runs, which has to be there when it comes back.
-    const appSlot = slots[isDrill ? 1 : 0];
+    const appSlot = slots[drill ? 1 : 0];
     const otadataPartition = partitions.find(isOtadata);
     if (appSlot === undefined || otadataPartition === undefined) throw noOtaSlots(plan);
     requireFit(sizeInSlot(stamped.app, plan.signing === null ? undefined : { pageSize }), slots, {
       signed: plan.signing !== null,
       layout: plan.layout.name,
+      where: placeOfSlots(plan),
     });
     if (bootloader !== undefined) {
       const signed = plan.signing?.bootloader === true;
@@ -58,7 +60,7 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
       tableOffset: plan.partitionTableOffset,
       partitions,
       table: encodePartitionTable(partitions),
-      otadata: isDrill
+      otadata: drill
         ? makeTrialOtadata({ from: 0, to: 1, slotCount: slots.length })
         : createInitialOtadata(),
       otadataPartition,
@@ -73,6 +75,12 @@ export const partitionStage: Stage<Stamped, LaidOut> = {
     });
   },
 };
+
+/** The first slot's row. */
+function placeOfSlots({ layout }: Plan): Where {
+  const line = layout.partitions.find(isOtaSlot)?.line;
+  return { file: layout.file, ...(line === undefined ? {} : { line }) };
+}
 
 function warnOfMissingFilesystem(
   context: Context,

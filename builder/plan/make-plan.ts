@@ -1,9 +1,11 @@
 import { join, resolve } from 'node:path';
 import type { ToolchainChoice } from '../toolchain/choose-toolchain.ts';
-import type { Chip, SignatureScheme } from '../chip/chip.ts';
+import type { SignatureScheme } from '../chip/chip.ts';
+import type { Where } from '../errors/ota-build-error.ts';
 import { ProfileError, SigningError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { loadProfile, type LoadedProfile } from '../profile/load-profile.ts';
+import type { Profile } from '../profile/profile.ts';
 import {
   checkKeyReference,
   checkSecureVersion,
@@ -43,6 +45,11 @@ export type PlanRequest = {
   readonly projectName: string | undefined;
   readonly secureVersion: number | undefined;
   readonly sign: boolean;
+  /** Makes everything ready to be signed, by somebody else and later. */
+  readonly signLater: boolean;
+  /** Container image with ESP-IDF, and the release of ESP-IDF, instead of those of the profile. */
+  readonly container: string | undefined;
+  readonly idfVersion: string | undefined;
   readonly scheme: SignatureScheme | undefined;
   readonly keys: readonly string[];
 };
@@ -63,8 +70,8 @@ export async function makePlan(
 ): Promise<Plan> {
   const variant = checkVariant(request.variant);
   const { loaded, sources } = await loadBoard(request);
-  const { profile, chip, file } = loaded;
-  const secureVersion = checkSecureVersion(request.secureVersion ?? profile.secureVersion, chip);
+  const { profile, chip } = loaded;
+  const secureVersion = secureVersionOf(request, loaded);
   const { projectDirectory, firmware: named } = request;
   const firmware =
     named === undefined
@@ -78,15 +85,10 @@ export async function makePlan(
         ? sources?.checkout.described.replace(/^v/, '')
         : await versionFromSource(request, firmware, versionInFirmware)) ??
       noVersion(),
+    request.appVersion === undefined ? loaded.placeOf(['version']) : undefined,
   );
-  const layout = await readLayout({
-    projectDirectory: request.projectDirectory,
-    name: request.layout ?? profile.partitions.layout,
-    tableOffset: profile.partitions.tableOffset,
-    chip,
-    environment: request.host.environment,
-  });
-  const signing = request.sign ? signingOf(request, loaded, chip, file) : null;
+  const layout = await layoutOf(request, loaded);
+  const signing = signingOf(request, loaded);
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({
     schema: 1,
@@ -130,12 +132,36 @@ async function describeBuild(
   return describeSources(request, sources, profile, { chip, signing, smallestSlot });
 }
 
-function signingOf(
+/** The secure_version of flags or profile. Throws ProfileError at the profile's line when the chip cannot count to it. */
+export function secureVersionOf(
   request: PlanRequest,
-  { profile }: LoadedProfile,
-  chip: Chip,
-  file: string,
-): NonNullable<Plan['signing']> {
+  { profile, chip, placeOf }: LoadedProfile,
+): number {
+  const { secureVersion } = request;
+  return secureVersion === undefined
+    ? checkSecureVersion(profile.secureVersion, chip, placeOf(['secureVersion']))
+    : checkSecureVersion(secureVersion, chip);
+}
+
+/** The layout of flags or profile, placed. Throws LayoutError as `readLayout` does. */
+export function layoutOf(
+  request: PlanRequest,
+  { profile, chip, placeOf }: LoadedProfile,
+): Promise<Plan['layout']> {
+  return readLayout({
+    projectDirectory: request.projectDirectory,
+    name: request.layout ?? profile.partitions.layout,
+    tableOffset: profile.partitions.tableOffset,
+    chip,
+    environment: request.host.environment,
+    ...(request.layout === undefined ? { where: placeOf(['partitions', 'layout']) } : {}),
+  });
+}
+
+/** How a release is signed, if at all. Throws SigningError for what the chip could not verify. */
+export function signingOf(request: PlanRequest, loaded: LoadedProfile): Plan['signing'] {
+  const { profile, chip, file, placeOf } = loaded;
+  if (!request.sign && !request.signLater) return null;
   const [chipDefault] = chip.secureBootV2.schemes;
   const scheme = request.scheme ?? profile.signing?.scheme ?? chipDefault;
   if (!chip.secureBootV2.schemes.includes(scheme)) {
@@ -143,14 +169,15 @@ function signingOf(
     throw new SigningError(
       'SCHEME_UNSUPPORTED',
       `${from}: ${chip.title} cannot verify ${scheme}; it takes ${chip.secureBootV2.schemes.join(', ')}`,
+      request.scheme === undefined ? at(placeOf(['signing', 'scheme'])) : {},
     );
   }
-  const keys =
-    request.keys.length > 0 ? [...request.keys] : (profile.signing?.keys ?? defaultKeys(request));
+  const keys = keysOf(request, profile);
   if (keys.length > chip.secureBootV2.keySlots) {
     throw new SigningError(
       'KEY_COUNT',
       `${keys.length} keys were given; ${chip.title} looks at ${chip.secureBootV2.keySlots} signature block(s)`,
+      request.keys.length === 0 ? at(placeOf(['signing', 'keys'])) : {},
     );
   }
   return {
@@ -158,6 +185,15 @@ function signingOf(
     bootloader: profile.signing?.bootloader ?? false,
     keys: keys.map(checkKeyReference),
   };
+}
+
+function keysOf(request: PlanRequest, profile: Profile): readonly string[] {
+  if (request.signLater) return [];
+  return request.keys.length > 0 ? request.keys : (profile.signing?.keys ?? defaultKeys(request));
+}
+
+function at(where: Where | undefined): { readonly where?: Where } {
+  return where === undefined ? {} : { where };
 }
 
 /** On a laptop the development key is made on demand; in CI nobody would notice, so a key must be named. */
@@ -168,8 +204,8 @@ function defaultKeys(request: PlanRequest): string[] {
   });
 }
 
-/** Loaded only when it is asked: starting a process is not what a plan usually needs. */
-async function versionFromGit(projectDirectory: string): Promise<string | undefined> {
+/** What git calls the project's commit. Loaded only when it is asked: starting a process is not what a plan usually needs. */
+export async function versionFromGit(projectDirectory: string): Promise<string | undefined> {
   const { gitVersion } = await import('./git-version.ts');
   return gitVersion(projectDirectory);
 }

@@ -48,8 +48,8 @@ export async function findSources(
   const toolchain = await chooseToolchain({
     choice: request.toolchain,
     micropython: checkout.version,
-    idfVersion: espIdf.version,
-    image: espIdf.container,
+    idfVersion: request.idfVersion ?? espIdf.version,
+    image: request.container ?? espIdf.container,
     requirePinned: isContinuousIntegration(environment),
     environment,
     signal,

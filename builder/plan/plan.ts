@@ -87,6 +87,16 @@ export const planSchema = z.strictObject({
         }),
       ),
     }),
+    z.strictObject({
+      /** A finished release that gets other signatures: nothing else of it changes. */
+      kind: z.literal('release'),
+      /** As the user named it. */
+      directory: z.string(),
+      /** SHA-256 of its manifest.json, which has the digests of all the rest. */
+      manifest: sha256Hex,
+      /** What it holds is the rollback drill. */
+      drill: z.boolean(),
+    }),
   ]),
   flash: z.strictObject({
     /** A size to write into the bootloader header, or `keep` for the one that is there. */
@@ -115,8 +125,8 @@ export const planSchema = z.strictObject({
     .strictObject({
       scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384']),
       bootloader: z.boolean(),
-      /** Key references, never keys. */
-      keys: z.array(z.string()).min(1).max(3),
+      /** Key references, never keys. None: the release is made ready to be signed, and signed later by whoever has the keys. */
+      keys: z.array(z.string()).max(3),
     })
     .nullable(),
   /** `<BOARD>[-<VARIANT>]-<version>`: the release directory's name and the stem of its files. */
@@ -133,7 +143,20 @@ export type MicroPythonSource = Extract<Plan['source'], { kind: 'micropython' }>
 export type FileSource = Extract<Plan['source'], { readonly file: string }>;
 
 /** A source of firmware that is not compiled. */
-export type FinishedSource = Exclude<Plan['source'], MicroPythonSource>;
+export type FinishedSource = Exclude<Plan['source'], MicroPythonSource | ReleaseSource>;
+
+/** A finished release as the source of another one. */
+export type ReleaseSource = Extract<Plan['source'], { kind: 'release' }>;
 
 /** The plan of a release that is made of one finished file. */
 export type FilePlan = Omit<Plan, 'source'> & { readonly source: FileSource };
+
+/** True for a plan whose release is signed as it is made; false too for one that is signed later. */
+export function isSignedHere({ signing }: Pick<Plan, 'signing'>): boolean {
+  return signing !== null && signing.keys.length > 0;
+}
+
+/** True for a plan of the rollback drill. */
+export function isDrill({ source }: Pick<Plan, 'source'>): boolean {
+  return source.kind === 'drill' || (source.kind === 'release' && source.drill);
+}

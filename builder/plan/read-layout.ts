@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
+import type { Where } from '../errors/ota-build-error.ts';
 import { FormatError, LayoutError } from '../errors/families.ts';
 import { findInProject, listInProject } from '../files/project-lookup.ts';
 import { readInput } from '../files/read-input.ts';
@@ -24,6 +25,8 @@ export type LayoutRequest = {
   readonly chip: Chip;
   /** For $VARIABLES in the CSV, which gen_esp32part expands too. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where the profile names it. */
+  readonly where?: Where | undefined;
 };
 
 /**
@@ -31,7 +34,7 @@ export type LayoutRequest = {
  * what gen_esp32part would refuse too; whether the table makes sense is for the partition step to say.
  */
 export async function readLayout(request: LayoutRequest): Promise<Plan['layout']> {
-  const path = await findLayout(request.projectDirectory, request.name);
+  const path = await findLayout(request);
   const bytes = await readInput(path, 'a partition layout (CSV)', CSV_LIMIT);
   const file = shortPath(request.projectDirectory, path);
   return {
@@ -67,7 +70,7 @@ function place(
   }
 }
 
-async function findLayout(projectDirectory: string, name: string): Promise<string> {
+async function findLayout({ projectDirectory, name, where }: LayoutRequest): Promise<string> {
   if (name.endsWith('.csv')) return isAbsolute(name) ? name : join(projectDirectory, name);
   const found = /^[A-Za-z0-9_.+-]{1,64}$/.test(name)
     ? await findInProject(projectDirectory, FOLDER, `${name}.csv`)
@@ -77,5 +80,6 @@ async function findLayout(projectDirectory: string, name: string): Promise<strin
   throw new LayoutError('LAYOUT_UNKNOWN', `there is no layout '${name}'`, {
     hint: `Known layouts: ${known.join(', ')}. A layout is firmware/partitions/NAME.csv of the project, or the path of a CSV file.`,
     details: { known },
+    ...(where === undefined ? {} : { where }),
   });
 }

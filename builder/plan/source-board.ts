@@ -47,6 +47,7 @@ export async function loadSourceBoard(
       profile: derivedProfile(board, chip.name, sources.facts.flashSize, layout),
       chip,
       file: `MicroPython's board ${board}`,
+      placeOf: () => undefined,
     },
   };
 }

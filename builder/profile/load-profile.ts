@@ -3,9 +3,10 @@ import { relative } from 'node:path';
 import type { Chip } from '../chip/chip.ts';
 import { findChipByName } from '../chip/registry.ts';
 import { FormatError, ProfileError, UsageError } from '../errors/families.ts';
+import type { Where } from '../errors/ota-build-error.ts';
 import { findInProject, listInProject } from '../files/project-lookup.ts';
 import { readInput } from '../files/read-input.ts';
-import { parseYamlFile } from '../schema/yaml-file.ts';
+import { parseYamlFile, placeInYaml } from '../schema/yaml-file.ts';
 import { profileSchema, type Profile } from './profile.ts';
 
 /** A profile, the chip that it names, and the file that it came from as messages show it. */
@@ -13,6 +14,8 @@ export type LoadedProfile = {
   readonly profile: Profile;
   readonly chip: Chip;
   readonly file: string;
+  /** Where in that file the value of a key is (`['flash', 'size']`), for messages about it; undefined where there is no file. */
+  readonly placeOf: (path: readonly string[]) => Where | undefined;
 };
 
 /** A board's name can be a file's name; any other is refused where profiles are looked up. */
@@ -51,7 +54,7 @@ export async function loadProfile(request: ProfileRequest): Promise<LoadedProfil
       },
     );
   }
-  return { profile, chip, file };
+  return { profile, chip, file, placeOf: (path) => placeInYaml(file, text, path) };
 }
 
 async function readProfile(path: string, file: string): Promise<Buffer> {

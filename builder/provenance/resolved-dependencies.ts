@@ -21,6 +21,8 @@ export function resolvedDependencies(
       return [micropython(source), idf(source, inventory), ...submodules(inventory), csv];
     case 'build-directory':
       return [...source.files.map((each) => file(each.file, each.sha256)), csv];
+    case 'release':
+      return [file(`${source.directory}/manifest.json`, source.manifest), csv];
     default:
       return [file(source.file, source.sha256), csv];
   }

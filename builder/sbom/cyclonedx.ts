@@ -47,6 +47,18 @@ export function cycloneDx(bill: Bill): Buffer {
   return Buffer.from(serialize(bom));
 }
 
+/**
+ * A bill with the parts of an earlier one of the same firmware: a release that is signed has another app file, made of the
+ * same things. Throws SyntaxError when one of them is not JSON.
+ */
+export function withPartsOf(bill: Buffer, earlier: Buffer): Buffer {
+  const { serialNumber: _, ...made } = JSON.parse(bill.toString()) as Record<string, unknown>;
+  const { components, dependencies } = JSON.parse(earlier.toString()) as Record<string, unknown>;
+  const whole = { ...made, components, dependencies };
+  const json = { ...whole, serialNumber: serialNumber(`${JSON.stringify(whole, null, 2)}\n`) };
+  return Buffer.from(`${JSON.stringify(json, null, 2)}\n`);
+}
+
 function metadataOf(bill: Bill): Models.Metadata {
   const { name, version, chip, files } = bill;
   const [app] = files;

@@ -55,7 +55,15 @@ export function parseYamlFile<T>(
           `${file}:${line}:${column}: ${[...issue.path].join('.') || 'the file'}: ${issue.message}`,
       )
       .join('\n'),
-    { where: { file, line: first?.line ?? 1, column: first?.column ?? 1 } },
+    {
+      where: { file, line: first?.line ?? 1, column: first?.column ?? 1 },
+      details: {
+        problems: problems.map(({ issue, line, column }) => ({
+          ...{ file, line, column },
+          message: `${[...issue.path].join('.') || 'the file'}: ${issue.message}`,
+        })),
+      },
+    },
   );
 }
 
@@ -85,6 +93,17 @@ function nodeOf(document: Document, value: unknown): unknown {
     if (isSeq(each)) each.flow = each.items.every(isScalar);
   });
   return node;
+}
+
+/** Where in a YAML file the value of a key is, or the nearest one around it that is there. */
+export function placeInYaml(
+  file: string,
+  text: string,
+  path: readonly (string | number)[],
+): { readonly file: string; readonly line: number; readonly column: number } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  return { file, ...placeOf(document, { path, message: '' }, lines) };
 }
 
 /** The parser goes down a level of its own stack for each level of a file, or worse: what is too deep never reaches it. */

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { SigningError } from '../errors/families.ts';
+import { securePadEspImage } from '../format/esp-image.ts';
 import { developmentKeyPath } from '../keys/development-key.ts';
 import type { Signer } from '../keys/signer.ts';
 import type { LaidOut } from '../partition/laid-out.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
-import type { Plan } from '../plan/plan.ts';
+import { isSignedHere, type Plan } from '../plan/plan.ts';
 import { openSigners } from './open-signers.ts';
 import { requireOwnBuildVerifies } from './own-build.ts';
 import { signImage } from './sign-image.ts';
@@ -19,7 +20,7 @@ export const signStage: Stage<LaidOut, Signed> = {
   key: 'sign',
   title: 'signing',
   preflight: async (context, plan, { dryRun }) => {
-    if (plan.signing === null) return;
+    if (!isSignedHere(plan)) return;
     if (lacksDevelopmentKey(context, plan)) {
       // Made when everything before signing has worked out: a refusal must not leave a key behind.
       if (dryRun) context.note('a development key would be made under keys/dev/');
@@ -34,6 +35,7 @@ export const signStage: Stage<LaidOut, Signed> = {
   run: async (context, laidOut) => {
     const { plan, chip, pageSize, bootloader } = laidOut;
     if (plan.signing !== null) requireOwnBuildVerifies(laidOut.app, chip, plan.signing.scheme);
+    if (!isSignedHere(plan)) return readyToSign(context, laidOut);
     const signers = opened.get(plan) ?? (await openSigners(context, plan));
     announce(context, signers);
     const app = await signImage(laidOut.app, { secureBoot: { kind: 'app', pageSize }, signers });
@@ -55,6 +57,16 @@ export const signStage: Stage<LaidOut, Signed> = {
     return { ...laidOut, app, bootloader: { ...bootloader, bytes, signed: true }, signers };
   },
 };
+
+/** What is signed later is padded now: signing then puts signatures behind these bytes, and changes none of them. */
+function readyToSign(context: Context, laidOut: LaidOut): Signed {
+  context.warn(
+    'AWAITS_SIGNATURE',
+    'this release is not signed yet: `ota-build sign DIRECTORY` makes a signed one of it',
+  );
+  const app = securePadEspImage(laidOut.app, laidOut.pageSize);
+  return { ...laidOut, app, signers: [] };
+}
 
 function lacksDevelopmentKey({ projectDirectory }: Context, { signing }: Plan): boolean {
   if (signing?.keys.includes('dev') !== true) return false;

@@ -13,9 +13,9 @@ export const stampStage: Stage<Compiled, Stamped> = {
   title: 'stamping the app description',
   run: (context, compiled) => {
     const { version, projectName, secureVersion, createdAt, source } = compiled.plan;
-    // What we compile says who it is from the compiler on, and its ELF file with it.
+    // What we compile says who it is from the compiler on, and its ELF file with it; a finished release was stamped.
     const app =
-      source.kind === 'micropython'
+      source.kind === 'micropython' || source.kind === 'release'
         ? compiled.app
         : stampApp(compiled.app, {
             version,

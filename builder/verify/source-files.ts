@@ -94,7 +94,7 @@ function checkSdkconfig({ file, bytes }: SourceFile, manifest: Manifest): Findin
       const message = `has rollback ${rollback ? 'on' : 'off'}; the manifest says ${claimed}`;
       findings.push(mismatch(message, { file }));
     }
-    const scheme = manifest.signing?.scheme;
+    const scheme = schemeOf(manifest);
     if (signatures !== null && signatures !== scheme) {
       const message = `makes the firmware ask for signatures of ${signatures}; the release has ${scheme ?? 'none'}`;
       findings.push(mismatch(message, { file }));
@@ -104,6 +104,11 @@ function checkSdkconfig({ file, bytes }: SourceFile, manifest: Manifest): Findin
     if (!(error instanceof FormatError)) throw error;
     return [mismatch(`cannot be read: ${error.message}`, { file })];
   }
+}
+
+/** Of the signatures that are there, or that the release is ready for. */
+function schemeOf({ signing, awaitsSignature }: Manifest): string | undefined {
+  return (signing ?? awaitsSignature)?.scheme;
 }
 
 function mismatch(message: string, place: Pick<Finding, 'file' | 'offset'>): Finding {

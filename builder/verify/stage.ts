@@ -4,6 +4,7 @@ import { readInput } from '../files/read-input.ts';
 import { BOOTLOADER, OTADATA, PARTITION_TABLE, stemFiles } from '../manifest/release-files.ts';
 import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
+import { isDrill, isSignedHere } from '../plan/plan.ts';
 import type { Written } from '../write/written.ts';
 import { checkAppImage, type CheckedApp } from './app-image.ts';
 import { checkBootloaderImage } from './bootloader-image.ts';
@@ -31,7 +32,7 @@ export const verifyStage: Stage<Written, Verified> = {
       }).findings,
       ...checkReleaseOtadata(parts.otadata, {
         file: OTADATA,
-        isDrill: written.plan.source.kind === 'drill',
+        isDrill: isDrill(written.plan),
         slotCount: written.layout.slots.length,
       }),
     ];
@@ -60,7 +61,7 @@ function checkApp(bytes: Buffer, { plan, chip, layout, signers }: Written): Chec
     file: stemFiles(plan.stem).app,
     chip,
     slotSize: Math.min(...layout.slots.map(({ size }) => size)),
-    signature: plan.signing === null ? 'forbidden' : 'required',
+    signature: isSignedHere(plan) ? 'required' : 'forbidden',
     ...(signers.length === 0 ? {} : { trustedKeys: signers.map(({ digest }) => digest) }),
   });
 }
@@ -106,7 +107,7 @@ function checkBootloader(
   { chip, layout, plan, signers }: Written,
 ): readonly Finding[] {
   if (bytes === undefined) return [];
-  const isOurs = plan.signing?.bootloader === true;
+  const isOurs = isSignedHere(plan) && plan.signing?.bootloader === true;
   return checkBootloaderImage(bytes, {
     file: BOOTLOADER,
     chip,

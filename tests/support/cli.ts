@@ -74,6 +74,9 @@ export async function createWorkspace(): Promise<Workspace> {
 /** What a test's own surroundings (a CI job, a terminal) must not decide. */
 const NEUTRAL = {
   CI: undefined,
+  GITHUB_ACTIONS: undefined,
+  GITHUB_STEP_SUMMARY: undefined,
+  GITHUB_WORKSPACE: undefined,
   SOURCE_DATE_EPOCH: undefined,
   NO_COLOR: undefined,
   FORCE_COLOR: undefined,

@@ -1,6 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
 import { secretAsker } from '../ask-secret.ts';
+import { summariseRelease } from '../github/summarise-release.ts';
 import { Output } from '../output.ts';
 import { renderEvent } from '../render/events.ts';
 import type { CommandHost } from '../program.ts';
@@ -52,6 +53,7 @@ export function addBuildCommand(program: Command, host: CommandHost): void {
         await writeProvenance(provenance, { bundle: built.bundle, edge, startedOn });
       const directory = relative(edge.directory, built.bundle.directory) || '.';
       const { manifest } = built.bundle;
+      await summariseRelease(manifest, output);
       output.result({ ok: true, directory, manifest, warnings }, () =>
         renderBuild(built.bundle, directory, output),
       );

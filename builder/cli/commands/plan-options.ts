@@ -4,6 +4,7 @@ import {
   type Command,
   type OptionValues,
 } from '@commander-js/extra-typings';
+import { UsageError } from '../../errors/families.ts';
 import type { PlanRequest } from '../../plan/make-plan.ts';
 import type { ProcessEdge } from '../process-edge.ts';
 
@@ -33,6 +34,7 @@ function withSourceOptions(command: Command) {
     .option(
       '--board <name>',
       "board, as in profiles/<name>.yaml of the project or the package's own",
+      collect,
     )
     .option('--variant <name>', "variant, which becomes part of the release's name")
     .option('--profile <file>', 'profile file instead of the one found by board name')
@@ -54,6 +56,15 @@ function withSourceOptions(command: Command) {
       )
         .choices(TOOLCHAINS)
         .default('auto'),
+    )
+    .option(
+      '--container <image>',
+      'container image with ESP-IDF instead of the one in the profile, by digest: espressif/idf@sha256:…',
+    )
+    .option(
+      '--idf-version <release>',
+      'release of ESP-IDF that it has to be, and no other, instead of the one in the profile: v5.5.1',
+      parseRelease,
     )
     .option(
       '--layout <name|csv>',
@@ -92,6 +103,12 @@ function withSigningOptions<Args extends unknown[], Options extends OptionValues
       '--sign',
       'sign for Secure Boot V2; without --key with a development key, which CI refuses',
     )
+    .addOption(
+      new Option(
+        '--sign-later',
+        'make everything ready to be signed, without a key: `ota-build sign DIR` signs it elsewhere',
+      ).conflicts(['sign', 'key']),
+    )
     .option(
       '--key <ref>',
       'key: a file, env:NAME, pkcs11:…, command:… or dev (keys/README.md); up to three times',
@@ -109,7 +126,7 @@ export type PlanOptions = ReturnType<ReturnType<typeof withPlanOptions>['opts']>
 
 /** What the options ask the planner for. `--key` alone asks for signing too. */
 export function planRequest(
-  options: PlanOptions,
+  options: Omit<PlanOptions, 'board'> & { readonly board?: readonly string[] | undefined },
   edge: ProcessEdge,
   note: (message: string) => void,
 ): PlanRequest {
@@ -117,7 +134,7 @@ export function planRequest(
   return {
     projectDirectory: edge.directory,
     host: { environment: edge.environment, signal: edge.signal, note },
-    board: options.board,
+    board: oneBoard(options.board),
     variant: options.variant,
     profile: options.profile,
     firmware: options.firmware,
@@ -130,13 +147,49 @@ export function planRequest(
     secureVersion: options.secureVersion,
     scheme: options.scheme,
     sign: options.sign === true || keys.length > 0,
+    signLater: options.signLater === true,
+    container: options.container,
+    idfVersion: options.idfVersion,
     keys,
   };
+}
+
+/** The options that a job of a matrix hands on to `build`, as arguments; those that differ from board to board are not among them. */
+export function handedOn(options: Omit<PlanOptions, 'board'>): readonly string[] {
+  const values: readonly (readonly [string, string | undefined])[] = [
+    ['--firmware', options.firmware],
+    ['--micropython', options.micropython],
+    ['--toolchain', options.toolchain === 'auto' ? undefined : options.toolchain],
+    ['--container', options.container],
+    ['--idf-version', options.idfVersion],
+    ['--layout', options.layout],
+    ['--flash-size', options.flashSize],
+    ['--project-name', options.projectName],
+    ['--scheme', options.scheme],
+    ...(options.key ?? []).map((key) => ['--key', key] as const),
+  ];
+  return [
+    ...values.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    ...(options.sign === true ? ['--sign'] : []),
+    ...(options.signLater === true ? ['--sign-later'] : []),
+  ];
+}
+
+function oneBoard(boards: readonly string[] = []): string | undefined {
+  if (boards.length < 2) return boards[0];
+  throw new UsageError('USAGE', `${boards.length} boards were named; a release is for one`, {
+    hint: 'Several boards are for plan --matrix.',
+  });
 }
 
 function parseCount(text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('expected an integer of 0 or more.');
   return Number(text);
+}
+
+function parseRelease(text: string): string {
+  if (/^v\d+\.\d+(\.\d+)?$/.test(text)) return text;
+  throw new InvalidArgumentError('expected a release such as v5.5.1.');
 }
 
 function collect(value: string, previous: readonly string[] = []): string[] {

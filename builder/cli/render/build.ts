@@ -61,7 +61,8 @@ function besideArtifacts(stem: string, { signing }: Bundle['manifest']): string[
   ];
 }
 
-function describeSigning({ signing }: Bundle['manifest']): string[] {
+function describeSigning({ signing, awaitsSignature }: Bundle['manifest']): string[] {
+  if (awaitsSignature !== undefined) return ['Not signed yet: `ota-build sign DIRECTORY` does it.'];
   if (signing === null) return ['Not signed.'];
   return signing.keys.map(
     ({ digest, development }) =>

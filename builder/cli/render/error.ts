@@ -1,4 +1,6 @@
 import { OtaBuildError } from '../../errors/ota-build-error.ts';
+import type { MatrixProblem } from '../../plan/matrix.ts';
+import type { Annotation } from '../github/github-log.ts';
 import type { Output } from '../output.ts';
 import { printable } from './printable.ts';
 
@@ -7,12 +9,14 @@ const EXIT_INTERNAL = 70;
 
 /** Prints an error for its reader and returns the exit code that it asks for. */
 export function renderError(error: unknown, output: Output): number {
+  output.github?.unfold();
   if (error instanceof OtaBuildError) {
     renderKnown(error as OtaBuildError, output);
     return error.exit;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const text = `internal error: ${message}\nThis is a bug of ota-build, not of your input. Please report it with the output of --verbose.`;
+  output.github?.annotate('error', { title: 'INTERNAL', message: text });
   output.alert(
     output.colours.red(output.options.verbose === true ? `${text}\n${stack ?? ''}` : text),
   );
@@ -33,6 +37,7 @@ function renderKnown(error: OtaBuildError, output: Output): void {
   const lines = error.message.split('\n').map(printable);
   output.alert(`${colours.red('error:')} ${lines.join('\n')}`);
   if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${printable(error.hint)}`);
+  for (const problem of problemsOf(error)) output.github?.annotate('error', problem);
   if (options.verbose === true)
     output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
   if (options.json !== true) return;
@@ -41,4 +46,16 @@ function renderKnown(error: OtaBuildError, output: Output): void {
     { ok: false, error: { name, code, exit, message, hint, where, details } },
     () => '',
   );
+}
+
+/** An annotation for each thing that is wrong, at its line; most errors are one. */
+function problemsOf({ code, message, hint, where, details }: OtaBuildError): Annotation[] {
+  const problems = details['problems'] as readonly MatrixProblem[] | undefined;
+  const advice = hint === undefined ? '' : `\n${hint}`;
+  if (problems === undefined) return [{ title: code, message: `${message}${advice}`, where }];
+  return problems.map(({ message: text, hint: own, ...place }) => ({
+    title: code,
+    message: own === undefined ? text : `${text}\n${own}`,
+    where: place,
+  }));
 }

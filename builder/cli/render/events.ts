@@ -8,9 +8,11 @@ export function renderEvent(event: RunEvent, output: Output): void {
   const { colours, options } = output;
   switch (event.kind) {
     case 'stage-started':
-      if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
+      if (options.quiet !== true) output.github?.fold(event.title);
+      else if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
       return;
     case 'stage-finished':
+      output.github?.unfold();
       output.progress(
         `${colours.green('✓')} ${event.title} ${colours.dim(duration(event.durationMs))}`,
       );
@@ -25,6 +27,10 @@ export function renderEvent(event: RunEvent, output: Output): void {
       output.progress(`  ${printable(event.message)}`);
       return;
     case 'warning':
+      if (output.github !== undefined) {
+        output.github.annotate('warning', { title: event.code, message: event.message });
+        return;
+      }
       output.alert(`${colours.yellow('warning:')} ${printable(event.message)}`);
   }
 }

@@ -62,6 +62,8 @@ const VERIFIED = {
 
 function describeSource(source: Plan['source']): [string, string][] {
   if (source.kind === 'micropython') return describeBuild(source);
+  if (source.kind === 'release')
+    return [['firmware', `${source.directory}, a release (manifest sha256 ${source.manifest})`]];
   if (source.kind !== 'build-directory')
     return [['firmware', `${source.file} (${source.size} bytes, sha256 ${source.sha256})`]];
   return [
@@ -76,5 +78,6 @@ function describeSource(source: Plan['source']): [string, string][] {
 function describeSigning({ signing }: Plan): string {
   if (signing === null) return 'none';
   const what = signing.bootloader ? 'app and bootloader' : 'app';
-  return `${what}, ${signing.scheme}, keys: ${signing.keys.join(', ')}`;
+  const keys = signing.keys.length === 0 ? 'signed later' : `keys: ${signing.keys.join(', ')}`;
+  return `${what}, ${signing.scheme}, ${keys}`;
 }
