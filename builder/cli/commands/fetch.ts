@@ -2,6 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { relative, resolve } from 'node:path';
 import { UsageError } from '../../errors/families.ts';
 import type { FetchRequest, Wanted } from '../../fetch/request.ts';
+import { summariseRelease } from '../github/summarise-release.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { withOutputOptions } from './plan-options.ts';
@@ -57,6 +58,7 @@ export function addFetchCommand(program: Command, host: CommandHost): void {
         requireFlashable(manifest);
         await flash(context, flasher, { directory: fetched.directory, manifest });
       }
+      if (manifest !== undefined) await summariseRelease(manifest, output);
       const shown = {
         fetched,
         directory: relative(edge.directory, fetched.directory) || '.',

@@ -2,6 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { GateName } from '../../publish/gates.ts';
 import { secretOptions } from '../ask-secret.ts';
 import { UsageError } from '../../errors/families.ts';
+import { summariseRelease } from '../github/summarise-release.ts';
 import { Output } from '../output.ts';
 import type { CommandHost } from '../program.ts';
 import { renderEvent } from '../render/events.ts';
@@ -47,6 +48,8 @@ export function addPublishCommand(program: Command, host: CommandHost): void {
           );
         },
       });
+      for (const { release } of outcome.publications)
+        await summariseRelease(release.manifest, output);
       output.result(publishJson(outcome, dryRun), () => renderPublish(outcome, output));
     } catch (error) {
       // What others can fetch by now stays, whatever became of the rest.
