@@ -72,14 +72,24 @@ describe('sign, with a release directory', () => {
     const shape = ({ artifacts, ...facts }: Manifest) => ({
       ...facts,
       artifacts: artifacts.map(({ role, sha256, ...artifact }) =>
-        // RSA-PSS signatures are random.
-        ['app', 'firmware'].includes(role) ? { role, ...artifact } : { role, ...artifact, sha256 },
+        // RSA-PSS signatures are random, and the bill of materials has the digest of what they are in.
+        ['app', 'firmware', 'sbom'].includes(role)
+          ? { role, ...artifact }
+          : { role, ...artifact, sha256 },
       ),
     });
     expect(shape(signed)).toEqual(shape(direct));
     expect(await readdir(work.path('signed', STEM))).toEqual(
       await readdir(work.path('direct', STEM)),
     );
+    const partsIn = async (directory: string): Promise<unknown> => {
+      const { components, dependencies } = JSON.parse(
+        (await work.read(directory, STEM, `${STEM}.cdx.json`)).toString(),
+      ) as { components: readonly object[]; dependencies: readonly object[] };
+      expect(components.length).toBeGreaterThan(0);
+      return { components, dependencies };
+    };
+    expect(await partsIn('signed')).toEqual(await partsIn('direct'));
     const verified = await run('verify', `signed/${STEM}`, '--trust', 'rsa3072-first.pub.pem');
     expect(verified.code, verified.stdout).toBe(0);
   });
