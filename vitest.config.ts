@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 240_000,
     globalSetup: ['tests/support/build-cli.ts'],
+    // GitHub's language service imports JSON without saying so, which plain Node refuses.
+    server: { deps: { inline: [/@actions\//] } },
     coverage: { include: ['builder/**'], exclude: ['builder/main.ts'] },
   },
 });
