@@ -13,6 +13,7 @@ const program = defineConfig({
   tsconfig: false,
   output: {
     dir: 'dist',
+    cleanDir: true,
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
   logLevel: 'error',
   test: {
     include: ['tests/**/*.test.ts'],
+    // One more than cores: most tests wait for a command that they run. The default leaves a core idle.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 240_000,
     globalSetup: ['tests/support/build-cli.ts'],

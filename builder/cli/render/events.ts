@@ -8,7 +8,7 @@ export function renderEvent(event: RunEvent, output: Output): void {
   const { colours, options } = output;
   switch (event.kind) {
     case 'stage-started':
-      if (options.quiet !== true) output.github?.fold(event.title);
+      if (output.github !== undefined && options.quiet !== true) output.github.fold(event.title);
       else if (options.verbose === true) output.progress(colours.dim(`… ${event.title}`));
       return;
     case 'stage-finished':
