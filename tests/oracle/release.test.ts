@@ -181,6 +181,6 @@ for artifact in manifest["artifacts"]:
 print(len(manifest["artifacts"]))
 `;
     const { code, output } = await runTool(python, ['-c', script], release('ESP32_GENERIC_C5'));
-    expect({ code, output }).toEqual({ code: 0, output: '8\n' });
+    expect({ code, output }).toEqual({ code: 0, output: '9\n' });
   });
 });
