@@ -17,7 +17,7 @@ import { checkPublishable, type Publishable } from './publishable.ts';
 import type { KnownReleases, Publication, Published, PublishedRelease, Target } from './target.ts';
 
 export type PublishJob = SecretOptions & {
-  /** Release directories, as the user wrote them. */
+  /** Release directories, as the user wrote them; none for a dry run that asks about the targets alone. */
   readonly releases: readonly string[];
   /** `dir:PATH`, `github:OWNER/REPO`. */
   readonly targets: readonly string[];
@@ -43,7 +43,7 @@ export type PublishOutcome = {
 
 /**
  * Publishes release directories: opens the targets, verifies every release as it is on disk, asks the gates, and only then
- * changes anything. A dry run stops there. Throws PublishError, VerifyError, SigningError, UsageError.
+ * changes anything. A dry run stops there. Without releases it ends with what can be told of targets and keys. Throws PublishError, VerifyError, SigningError, UsageError.
  */
 export async function runPublish(job: PublishJob): Promise<PublishOutcome> {
   const trust = await trustOf(job);
@@ -84,12 +84,12 @@ export async function runPublish(job: PublishJob): Promise<PublishOutcome> {
   return { publications, published };
 }
 
-async function trustOf({ projectDirectory, trust: name, warn }: PublishJob) {
+async function trustOf({ projectDirectory, releases, trust: name, warn }: PublishJob) {
   const trust =
     name === undefined
       ? await projectTrust(projectDirectory)
       : await readTrust(resolve(projectDirectory, name), name);
-  if (trust === undefined)
+  if (trust === undefined && releases.length > 0)
     warn(
       'TRUST_MISSING',
       'no trust file was given (--trust, or keys/trust.yaml): that releases are whole is checked, not who signed them',

@@ -188,6 +188,25 @@ describe('publish --to dir:', () => {
     expect(await work.listing()).toEqual(before);
   });
 
+  test('without a directory a dry run is about the target, and anything else is a mistake', async () => {
+    const before = await work.listing();
+    const asked = await work.runHere(['publish', '--to', 'dir:not/there', '--dry-run']);
+    expect(asked).toMatchObject({
+      code: 0,
+      stdout: 'Dry run: every target can be published to.\n',
+    });
+    expect(await work.listing()).toEqual(before);
+    await work.write('file', Buffer.from('no directory'));
+    expectSentence(await work.runHere(['publish', '--to', 'dir:file', '--dry-run']), {
+      code: 10,
+      says: /file/,
+    });
+    expectSentence(await work.runHere(['publish', '--to', 'dir:not/there', ...OURS]), {
+      code: 2,
+      says: /no release directory was named/,
+    });
+  });
+
   test('says loudly when nobody was named whose signatures count', async () => {
     const target = await aTarget();
     const args = publish(['1.2.3'], '--to', `dir:${target}`, '--key', 'key.pem', '--quiet');

@@ -20,6 +20,10 @@ describe('build, publish to GitHub, fetch, verify', () => {
       work.run(args, {
         environment: { ...github.environment, XDG_STATE_HOME: work.path('state') },
       });
+    const target = ['publish', '--to', github.spec, '--dry-run'];
+    expect(await run(...target)).toMatchObject({ code: 0 });
+    github.fail({ on: /generate-notes/, how: { kind: 'status', status: 403 } });
+    expect(await run(...target)).toMatchObject({ code: 10 });
     for (const board of BOARDS) {
       const made = await run(
         ...['--board', board, '--firmware', 'drill', '--app-version', VERSION],

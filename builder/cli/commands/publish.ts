@@ -19,10 +19,14 @@ export function addPublishCommand(program: Command, host: CommandHost): void {
       throw new UsageError('USAGE', 'where to publish was not named', {
         hint: 'Name a target, as in --to dir:PATH or --to github:OWNER/REPO.',
       });
+    const dryRun = options.dryRun === true;
+    if (releases.length === 0 && !dryRun)
+      throw new UsageError('USAGE', 'no release directory was named', {
+        hint: 'Name what `ota-build` made, as in out/BOARD-1.2.3; with --dry-run the targets are checked without any.',
+      });
     const out: string[] = [];
     const { runPublish } = await import('../../publish/run-publish.ts');
     const { publishJson, renderPublish } = await import('../render/publish.ts');
-    const dryRun = options.dryRun === true;
     try {
       const outcome = await runPublish({
         ...secretOptions(edge),
@@ -63,7 +67,7 @@ function withPublishOptions(program: Command) {
   return withOutputOptions(
     program
       .command('publish')
-      .argument('<dir...>', 'release directories, as `ota-build` made them')
+      .argument('[dir...]', 'release directories, as `ota-build` made them')
       .description('publish releases: each appears whole or not at all, and never changes again')
       .optionsGroup('Where to:')
       .option(
@@ -76,7 +80,10 @@ function withPublishOptions(program: Command) {
         'channel (default: stable, or what the version says: 1.3.0-beta.2 is beta; drill for a drill)',
       )
       .option('--tag <tag>', 'tag of the release on GitHub (default: v<version>)')
-      .option('--dry-run', 'check everything and publish nothing')
+      .option(
+        '--dry-run',
+        'check everything and publish nothing; without a directory, that the targets can be published to: a place to write, a token with the right',
+      )
       .optionsGroup('Who says so:')
       .option(
         '--key <ref>',

@@ -21,6 +21,7 @@ export function publishJson({ publications, published }: PublishOutcome, dryRun:
 /** A line for each release and target: what it is, its channel, and where it can be had. */
 export function renderPublish({ publications, published }: PublishOutcome, output: Output): string {
   const { colours } = output;
+  if (publications.length === 0) return 'Dry run: every target can be published to.';
   const lines = publications.map(({ release, channel }) => {
     const size = release.files.reduce((sum, each) => sum + each.size, 0);
     return `${colours.bold(printable(release.stem))}  ${channel}, ${release.files.length} files, ${formatSize(size)}`;
