@@ -88,7 +88,7 @@ export function changeYaml(text: string, changes: readonly YamlChange[]): string
 /** A plain value stays one: set as it is, it keeps the comment of the one before. */
 function nodeOf(document: Document, value: unknown): unknown {
   if (typeof value !== 'object') return value;
-  const node = document.createNode(value);
+  const node = document.createNode(value, { aliasDuplicateObjects: false });
   visit(node, (_, each) => {
     if (isSeq(each)) each.flow = each.items.every(isScalar);
   });

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { DEVELOPMENT_MARK } from '../../builder/keys/private-key.ts';
@@ -79,6 +79,18 @@ describe('keys trust add', () => {
     expect((await text()).match(/digest:/g)).toHaveLength(4);
     const shown = await done('show');
     expect(shown.stdout).toMatch(/image {12}not yet: from 2099-01-01/);
+  });
+
+  test('makes a file of several keys, each with what it counts for', async () => {
+    await rm(work.path(FILE), { force: true });
+    await done('add', pub('first'), pub('second'));
+    const shown = await done('show', '--json');
+    const { keys } = JSON.parse(shown.stdout) as { keys: { roles: string[] }[] };
+    expect(keys.map(({ roles }) => roles)).toEqual([
+      ['image', 'manifest'],
+      ['image', 'manifest'],
+    ]);
+    expect(await text()).not.toMatch(/[&*]/);
   });
 
   test('warns of a development key', async () => {
