@@ -23,6 +23,8 @@ export class Output {
   readonly options: OutputOptions;
   readonly colours: Colours;
   readonly width: number;
+  /** How this command is called again: npx and npm scripts find it where a shell does not. */
+  readonly command: string;
   /** In a job of GitHub Actions only. */
   readonly github: GitHubLog | undefined;
   private readonly stdout: OutputStream;
@@ -36,6 +38,8 @@ export class Output {
     this.colours = picocolors.createColors(
       wantsColour(edge, options.json === true ? edge.stderr : edge.stdout),
     );
+    const isFromNpm = (edge.environment['npm_command'] ?? '') !== '';
+    this.command = isFromNpm ? 'npx ota-build' : 'ota-build';
     this.width = Math.max(60, Math.min(edge.stdout.columns ?? 100, 120));
   }
 

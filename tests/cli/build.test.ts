@@ -165,6 +165,14 @@ describe('output', () => {
     expect(stderr).toContain('bundling the release');
   });
 
+  test.each([
+    ['ota-build', 'at once', {}],
+    ['npx ota-build', 'in npx', { npm_command: 'exec' }],
+  ])('says how to check the release, as %s', async (command, out, environment) => {
+    const { stdout } = await work.run([...ARGS, '--out', out], { environment });
+    expect(stdout).toContain(`Check it:  ${command} verify '${out}/${STEM}'`);
+  });
+
   test('with --json holds the error of a build that fails', async () => {
     const { code, stdout, stderr } = await work.run([
       ...ARGS.map((argument) => (argument === 'ESP32_GENERIC' ? 'NOPE' : argument)),

@@ -81,6 +81,7 @@ const NEUTRAL = {
   NO_COLOR: undefined,
   FORCE_COLOR: undefined,
   NODE_OPTIONS: undefined,
+  npm_command: undefined,
   GIT_CEILING_DIRECTORIES: tmpdir(),
 } as const;
 

@@ -13,6 +13,7 @@ import type { Output } from '../output.ts';
 import { renderFlashMap } from './flash-map.ts';
 import { renderPlan } from './plan.ts';
 import { formatSize } from './size.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What a build made: the directory, its files, the flash map, and how to get it onto a device. */
 export function renderBuild(
@@ -73,10 +74,11 @@ function describeSigning({ signing, awaitsSignature }: Bundle['manifest']): stri
 function describeFlashing(
   manifest: Bundle['manifest'],
   directory: string,
-  { colours }: Output,
+  { colours, command }: Output,
 ): string[] {
-  const check = `Check it:  ${colours.cyan(`ota-build verify ${directory}`)}`;
-  const flash = `cd ${directory} && esptool --chip ${manifest.chip} write-flash @flash_args`;
+  const place = shellWord(directory);
+  const check = `Check it:  ${colours.cyan(`${command} verify ${place}`)}`;
+  const flash = `cd ${place} && esptool --chip ${manifest.chip} write-flash @flash_args`;
   if (manifest.artifacts.some(({ role }) => role === 'firmware'))
     return [check, `Flash it:  ${colours.cyan(flash)}`];
   const noBootloader = 'There is no bootloader in it, and so no full-flash image.';
@@ -97,7 +99,7 @@ function describeFlashing(
     'the first one (esp32.Partition(esp32.Partition.RUNNING).info() says). Where the second one runs, write the',
     ".app-bin to the first slot's offset, and the OTA data that `ota-build otadata trial --from slot1 --to slot0` makes.",
     'The device then comes back by itself, or says on the serial line why not.',
-    `${colours.cyan(`ota-build publish ${directory} --drill --to TARGET`)} publishes it, in a channel of its own.`,
+    `${colours.cyan(`${command} publish ${place} --drill --to TARGET`)} publishes it, in a channel of its own.`,
   ];
 }
 

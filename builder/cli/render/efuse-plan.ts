@@ -1,6 +1,7 @@
 import type { Chip } from '../../chip/chip.ts';
 import type { EfusePlan } from '../../keys/efuse-plan.ts';
 import { printable } from './printable.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What --json prints: the commands as lists of words. */
 export function efusePlanJson({ name }: Chip, { files, steps, notes }: EfusePlan): unknown {
@@ -34,8 +35,4 @@ export function renderEfusePlan({ title }: Chip, { files, steps, notes }: EfuseP
     '',
     ...notes.map((note) => `# ${note}`),
   ].join('\n');
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

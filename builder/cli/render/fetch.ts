@@ -6,6 +6,7 @@ import { renderEvent } from './events.ts';
 import { printable } from './printable.ts';
 import { formatSize } from './size.ts';
 import { renderVerification, verificationJson } from './verify.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What a fetch came to. */
 export type ShownFetch = {
@@ -63,17 +64,10 @@ function describeFlashing(
   if (manifest === undefined) return [];
   if (!isFlashable(manifest))
     return ['There is no bootloader in it: send the .app-bin over the air.'];
-  const command = `cd ${quoted(directory)} && esptool ${flashArguments(manifest).join(' ')}`;
+  const command = `cd ${shellWord(directory)} && esptool ${flashArguments(manifest).join(' ')}`;
   const flash = `Flash it:  ${colours.cyan(command)}`;
   if (manifest.source.kind !== 'drill') return [flash];
   return [flash, 'It writes the second slot, for a device that runs from the first one.'];
-}
-
-/** A path as a POSIX shell takes it for one word. */
-function quoted(path: string): string {
-  return /^[A-Za-z0-9._/+=:@%,-]+$/.test(path) && !path.startsWith('-')
-    ? path
-    : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** As other events, but that progress is bytes, and shown on a terminal only. */
