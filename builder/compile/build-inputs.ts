@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CompileError, ProfileError } from '../errors/families.ts';
+import { CompileError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { packageDirectory } from '../files/package-directory.ts';
 import { readInput } from '../files/read-input.ts';
+import { requirePlainPath } from '../micropython/plain-path.ts';
 import type { Plan } from '../plan/plan.ts';
 import { fragmentsFor, optionsOf, sdkconfigLines, type MicroPythonPlan } from './sdkconfig.ts';
 
@@ -115,16 +116,6 @@ function frozenManifest({ source }: MicroPythonPlan, places: BuildPlaces): strin
       : [resolve(places.projectDirectory, source.frozenManifest)]),
   ];
   return manifests.map((path) => `include(${JSON.stringify(path)})\n`).join('');
-}
-
-/** CMake takes a semicolon for the end of a list's item, and has no way to say otherwise that every script would honour. */
-function requirePlainPath(path: string): void {
-  if (!/[;"\\$\r\n]/.test(path)) return;
-  throw new ProfileError(
-    'MICROPYTHON_INVALID',
-    `${path} cannot be built in: CMake does not take ; " \\ or $ in the names of directories`,
-    { where: { file: path }, hint: 'Move the directory, or set OTA_BUILD_CACHE to another one.' },
-  );
 }
 
 /** Throws CompileError when the sources changed between planning and compiling. */

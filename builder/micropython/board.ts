@@ -5,6 +5,7 @@ import { ProfileError } from '../errors/families.ts';
 import { packageDirectory } from '../files/package-directory.ts';
 import { readInput } from '../files/read-input.ts';
 import type { ToolResult } from '../process/run-tool.ts';
+import { requirePlainPath } from './plain-path.ts';
 
 /** A board of a MicroPython tree, or of a directory of the user's own. */
 export type BoardRequest = {
@@ -54,6 +55,7 @@ export async function listBoards(micropython: string): Promise<readonly string[]
  */
 export async function readBoard(request: BoardRequest, runCmake: RunCmake): Promise<BoardFacts> {
   const directory = boardDirectory(request);
+  for (const path of [request.micropython, directory, packageDirectory()]) requirePlainPath(path);
   if (!(await isFile(join(directory, 'mpconfigboard.cmake')))) {
     throw new ProfileError(
       'BOARD_UNKNOWN',

@@ -39,6 +39,7 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
       3,
       /nothing in lib\/berkeley-db-1\.xx.*submodule update --init lib\/berkeley-db-1\.xx/s,
     ],
+    ['two;names', 3, /two;names cannot be built in: CMake does not take ;/],
   ])('in %s are refused', async (directory, code, says) => {
     const { workspace } = project;
     const header = await workspace.read('micropython', 'py', 'mpconfig.h');
@@ -48,6 +49,7 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
       header.toString().replace('#define MICROPY_VERSION_PRERELEASE 0', ''),
     );
     await makeMicroPython(workspace, { directory: 'unfetched' });
+    await makeMicroPython(workspace, { directory: 'two;names' });
     await workspace.write(
       'unfetched/.gitmodules',
       '[submodule "x"]\n\tpath = lib/berkeley-db-1.xx\n',
