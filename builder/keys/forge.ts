@@ -130,6 +130,16 @@ function derOf({ tagClass, type, constructed, value }: forge.asn1.Asn1): Der {
     : { tag, content: Buffer.alloc(0), children: value.map(derOf) };
 }
 
+/** The bytes of an element that was read. */
+export function encodeDer({ tag, content, children }: Der): Buffer {
+  const body = children.length === 0 ? content : Buffer.concat(children.map(encodeDer));
+  const digits = body.length.toString(16);
+  const length = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+  const size =
+    body.length < 0x80 ? length : Buffer.concat([Buffer.from([0x80 | length.length]), length]);
+  return Buffer.concat([Buffer.from([tag]), size, body]);
+}
+
 /** `1.2.840…` of an OBJECT IDENTIFIER's contents. */
 export function oidOf({ content }: Der): string {
   return forge.asn1.derToOid(content.toString('latin1'));

@@ -5,6 +5,7 @@ import {
   DER_OCTETS,
   DER_OID,
   DER_SEQUENCE,
+  encodeDer,
   readDer,
   readPem,
   type Der,
@@ -16,6 +17,7 @@ import {
   type LockedKey,
   type UnreadableLock,
 } from './locked-key.ts';
+import { keysInPkcs12 } from './pkcs12.ts';
 
 /** A private key's file, opened as far as one gets without a passphrase. */
 export type KeyContainer = {
@@ -36,7 +38,7 @@ const TYPES: Readonly<Record<string, KeyContainer['type']>> = {
 const MAKE_ONE = { hint: 'Make one with: ota-build keys generate FILE' };
 
 /**
- * Finds the one private key in a file: PEM, or DER of PKCS#1, SEC1 or PKCS#8. Throws SigningError when there is none, more than
+ * Finds the one private key in a file: PEM, or DER of PKCS#1, SEC1, PKCS#8 or PKCS#12. Throws SigningError when there is none, more than
  * one, one that is damaged where no passphrase is needed to see it, or one that is locked in a way that nobody here opens.
  */
 export function containerOf(bytes: Buffer, name: string): KeyContainer {
@@ -86,24 +88,36 @@ function pemBlock(bytes: Buffer, name: string): PemBlock {
 
 /** What a file in DER is, by the kinds of its first two elements. */
 function derBlock(der: Buffer, name: string): PemBlock {
-  const [first, second] = readDer(der)?.children ?? [];
+  const file = readDer(der);
+  const [first, second] = file?.children ?? [];
   const begins = `${kindOf(first)} ${kindOf(second)}`;
+  if (file !== undefined && begins === '3 algorithm') return pkcs12Block(file, name);
   const label = DER_KINDS[begins];
   if (label !== undefined) return { label, encrypted: label === LOCKED, der };
-  if (begins.startsWith('3 ')) {
-    throw new SigningError(
-      'KEY_WRONG_TYPE',
-      `${name} is a PKCS#12 file; a key alone was expected`,
-      {
-        hint: `Take the key out of it: openssl pkcs12 -in ${name} -nocerts -out key.pem`,
-      },
-    );
-  }
   throw new SigningError(
     'KEY_UNREADABLE',
     `${name} is not a private key in PEM or DER, or it is damaged`,
     MAKE_ONE,
   );
+}
+
+function pkcs12Block(file: Der, name: string): PemBlock {
+  const keys = keysInPkcs12(file);
+  const [key] = keys ?? [];
+  if (key === undefined || keys?.length !== 1) {
+    const problem =
+      keys === undefined
+        ? 'is damaged'
+        : keys.length === 0
+          ? 'holds no private key'
+          : `holds ${keys.length} private keys`;
+    throw new SigningError(
+      keys === undefined ? 'KEY_UNREADABLE' : 'KEY_COUNT',
+      `${name} is a PKCS#12 file and ${problem}; one private key was expected`,
+    );
+  }
+  const label = key.locked ? LOCKED : 'PRIVATE KEY';
+  return { label, encrypted: key.locked, der: encodeDer(key.element) };
 }
 
 const LOCKED = 'ENCRYPTED PRIVATE KEY';

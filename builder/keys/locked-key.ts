@@ -12,6 +12,7 @@ import {
   type PemBlock,
 } from './forge.ts';
 import { bytesToKey, pbkdf1, readKeyDerivation, smallNumber } from './key-derivation.ts';
+import { rc4 } from './rc4.ts';
 
 /** An encrypted private key: decrypts to DER with its padding still there, because that tells something too. */
 export type LockedKey = {
@@ -58,6 +59,8 @@ const PBES1: Readonly<
   '1.2.840.113549.1.5.6': { hash: 'md5', cipher: 'rc2-cbc', keyLength: 8 },
   '1.2.840.113549.1.5.10': { hash: 'sha1', cipher: 'des-cbc', keyLength: 8 },
   '1.2.840.113549.1.5.11': { hash: 'sha1', cipher: 'rc2-cbc', keyLength: 8 },
+  '1.2.840.113549.1.12.1.1': { hash: 'pkcs12', cipher: 'rc4', keyLength: 16 },
+  '1.2.840.113549.1.12.1.2': { hash: 'pkcs12', cipher: 'rc4', keyLength: 5 },
   '1.2.840.113549.1.12.1.3': { hash: 'pkcs12', cipher: 'des-ede3-cbc', keyLength: 24 },
   '1.2.840.113549.1.12.1.4': { hash: 'pkcs12', cipher: 'des-ede-cbc', keyLength: 16 },
   '1.2.840.113549.1.12.1.5': { hash: 'pkcs12', cipher: 'rc2-cbc', keyLength: 16 },
@@ -107,13 +110,14 @@ function readPbes1(
   const iterations = smallNumber(count);
   if (salt?.tag !== DER_OCTETS || iterations < 1 || iterations > OLD_ITERATION_LIMIT)
     return DAMAGED;
-  if (encrypted.length === 0 || encrypted.length % 8 !== 0) return DAMAGED;
+  if (encrypted.length === 0 || (cipher !== 'rc4' && encrypted.length % 8 !== 0)) return DAMAGED;
   const parameters = { salt: salt.content, iterations };
   return {
     cipher,
     decrypt: (passphrase) => {
       if (hash === 'pkcs12') {
         const key = pkcs12Key(passphrase, { ...parameters, id: 1, length: keyLength });
+        if (cipher === 'rc4') return Promise.resolve(rc4(key, encrypted));
         const iv = pkcs12Key(passphrase, { ...parameters, id: 2, length: 8 });
         return Promise.resolve(decrypt(cipher, { key, iv }, encrypted));
       }

@@ -78,9 +78,9 @@ async function unlock(
   },
 ): Promise<KeyObject> {
   const plain = await lock.decrypt(passphrase);
-  const der = withoutPadding(plain);
-  // OpenSSL takes a key with noise behind it: what is left of a padding that was damaged.
-  const key = readDer(der) === undefined ? undefined : keyOf(der, container.type);
+  // Stream ciphers pad nothing, and OpenSSL takes a key with noise behind it: what is left of a padding that was damaged.
+  const der = [plain, withoutPadding(plain)].find((each) => readDer(each) !== undefined);
+  const key = der === undefined ? undefined : keyOf(der, container.type);
   if (key !== undefined) return key;
   if (looksLikeKey(plain)) {
     throw new SigningError(

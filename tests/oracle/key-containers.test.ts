@@ -19,6 +19,7 @@ const HMACS = ['SHA1', 'SHA224', 'SHA256', 'SHA384', 'SHA512', 'SHA512-224', 'SH
 const PBES1 = [
   ...['PBE-MD5-DES', 'PBE-SHA1-DES', 'PBE-MD5-RC2-64', 'PBE-SHA1-RC2-64'],
   ...['PBE-SHA1-3DES', 'PBE-SHA1-2DES', 'PBE-SHA1-RC2-40', 'PBE-SHA1-RC2-128'],
+  ...['PBE-SHA1-RC4-40', 'PBE-SHA1-RC4-128'],
 ];
 const pkcs8 = (...args: readonly string[]) => ['pkcs8', '-topk8', '-passout', 'env:PASS', ...args];
 
@@ -106,29 +107,50 @@ describe.skipIf(isMissing(openssl, 'openssl'))('key files that openssl writes', 
     },
   );
 
-  test('are refused where nobody reads them: RC4', async () => {
-    await write(pkcs8('-v1', 'PBE-SHA1-RC4-128', ...LEGACY), 'ec');
-    const says = /encrypted in a way that is not supported/;
-    await expectRefusal(work, ['keys', 'digest', 'made.key'], { code: 8, says }, { here: true });
+  const certify = async (name: 'rsa' | 'ec', file: string): Promise<void> => {
+    const args = ['req', '-x509', '-key', `${name}.pem`, '-subj', '/CN=test', '-out', file];
+    const { code, output } = await runTool(openssl, args, work.directory);
+    expect(code, output).toBe(0);
+  };
+  const bundle = async (args: readonly string[]): Promise<void> => {
+    const all = ['pkcs12', '-export', ...args, '-passout', 'env:PASS', '-out', 'made.key'];
+    const { code, output } = await runTool(openssl, all, work.directory);
+    expect(code, output).toBe(0);
+  };
+
+  test.each([
+    ['as OpenSSL writes it by itself', []],
+    ['as older programs read it', ['-legacy', ...LEGACY]],
+    ['with AES', ['-keypbe', 'AES-128-CBC', '-certpbe', 'AES-256-CBC']],
+    ['with RC4', ['-keypbe', 'PBE-SHA1-RC4-128', ...LEGACY]],
+    ['not encrypted', ['-keypbe', 'NONE', '-certpbe', 'NONE', '-nomac']],
+  ])('are read: PKCS#12, %s', async (_, args) => {
+    for (const name of ['rsa', 'ec'] as const) {
+      await certify(name, 'certificate.pem');
+      const key = ['-inkey', `${name}.pem`];
+      for (const rest of [['-in', 'certificate.pem'], ['-nocerts']]) {
+        await bundle([...key, ...rest, ...args]);
+        expect(await digestRead()).toBe(digestOf(name));
+      }
+    }
   });
 
-  test('are refused with what to do: PKCS#12', async () => {
-    const made = await runTool(
-      openssl,
-      [...['req', '-x509', '-key', 'ec.pem', '-subj', '/CN=test', '-out', 'certificate.pem']],
-      work.directory,
-    );
-    expect(made.code, made.output).toBe(0);
-    const args = ['pkcs12', '-export', '-inkey', 'ec.pem', '-in', 'certificate.pem'];
-    const files = ['-passout', 'env:PASS', '-out', 'made.key'];
-    expect((await runTool(openssl, [...args, ...files], work.directory)).code).toBe(0);
-    const { stderr } = await expectRefusal(
-      work,
-      ['keys', 'digest', 'made.key'],
-      { code: 8, says: /is a PKCS#12 file; a key alone was expected/ },
-      { here: true },
-    );
-    expect(stderr).toContain('openssl pkcs12 -in made.key -nocerts');
+  test('are refused where there is no key, or nobody knows which: PKCS#12', async () => {
+    const refuse = (says: RegExp) =>
+      expectRefusal(
+        work,
+        ['keys', 'digest', 'made.key'],
+        { code: 8, says },
+        { here: true, environment },
+      );
+    await certify('ec', 'certificate.pem');
+    await bundle(['-nokeys', '-in', 'certificate.pem']);
+    await refuse(/is a PKCS#12 file and holds no private key; one private key was expected/);
+    await bundle(['-inkey', 'ec.pem', '-in', 'certificate.pem']);
+    process.env['PASS'] = 'another';
+    await bundle(['-inkey', 'ec.pem', '-in', 'certificate.pem']);
+    process.env['PASS'] = PASSPHRASE;
+    await refuse(/the passphrase does not open made\.key/);
   });
 
   test.each(['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'])(

@@ -205,9 +205,14 @@ describe('what a key file may cost', () => {
   });
 });
 
-test('other things are named: PKCS#12, a cipher that nobody here has', async () => {
-  const pkcs12 = Buffer.from('300e020103300906072a864886f70d01', 'hex');
-  expect((await refusal(pkcs12)).message).toMatch(/PKCS#12|not a private key/);
+test('a damaged PKCS#12 file is named so', async () => {
+  const pkcs12 = Buffer.from('3012020103300d06092a864886f70d010701a000', 'hex');
+  expect((await refusal(pkcs12)).message).toBe(
+    'k.pem is a PKCS#12 file and is damaged; one private key was expected',
+  );
+});
+
+test('a cipher that nobody here has is named', async () => {
   const odd = traditional('sec1').replace('AES-256-CBC', 'IDEA-CBC');
   const error = await refusal(odd);
   expect(error.message).toContain('not supported (cipher idea-cbc)');
