@@ -89,10 +89,9 @@ function pemBlock(bytes: Buffer, name: string): PemBlock {
 /** What a file in DER is, by the kinds of its first two elements. */
 function derBlock(der: Buffer, name: string): PemBlock {
   const file = readDer(der);
-  const [first, second] = file?.children ?? [];
-  const begins = `${kindOf(first)} ${kindOf(second)}`;
-  if (file !== undefined && begins === '3 algorithm') return pkcs12Block(file, name);
-  const label = DER_KINDS[begins];
+  const kind = file === undefined ? '' : kindsOf(file);
+  if (file !== undefined && kind === '3 algorithm') return pkcs12Block(file, name);
+  const label = DER_KINDS[kind];
   if (label !== undefined) return { label, encrypted: label === LOCKED, der };
   throw new SigningError(
     'KEY_UNREADABLE',
@@ -129,6 +128,15 @@ const DER_KINDS: Readonly<Record<string, string>> = {
   'algorithm octets': LOCKED,
   'algorithm bits': 'PUBLIC KEY',
 };
+
+/** Whether DER is a key of this type, by what it begins with: OpenSSL 3.5 takes one for another. */
+export function isOfType(der: Der, type: KeyContainer['type']): boolean {
+  return TYPES[DER_KINDS[kindsOf(der)] ?? ''] === type;
+}
+
+function kindsOf({ children: [first, second] }: Der): string {
+  return `${kindOf(first)} ${kindOf(second)}`;
+}
 
 /** A small INTEGER as itself, any other element as a word. */
 function kindOf(element: Der | undefined): string {

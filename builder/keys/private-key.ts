@@ -3,7 +3,7 @@ import { FormatError, SigningError } from '../errors/families.ts';
 import type { PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
 import { readDer } from './forge.ts';
-import { containerOf, type KeyContainer } from './key-container.ts';
+import { containerOf, isOfType, type KeyContainer } from './key-container.ts';
 import type { LockedKey } from './locked-key.ts';
 import { looksLikeKey, withoutPadding } from './plain-key.ts';
 
@@ -80,7 +80,7 @@ async function unlock(
   const plain = await lock.decrypt(passphrase);
   // Stream ciphers pad nothing, and OpenSSL takes a key with noise behind it: what is left of a padding that was damaged.
   const der = [plain, withoutPadding(plain)].find((each) => readDer(each) !== undefined);
-  const key = der === undefined ? undefined : keyOf(der, container.type);
+  const key = keyOf(der ?? plain, container.type);
   if (key !== undefined) return key;
   if (looksLikeKey(plain)) {
     throw new SigningError(
@@ -95,6 +95,8 @@ async function unlock(
 }
 
 function keyOf(der: Buffer, type: KeyContainer['type']): KeyObject | undefined {
+  const element = readDer(der);
+  if (element === undefined || !isOfType(element, type)) return undefined;
   try {
     return createPrivateKey({ key: der, format: 'der', type });
   } catch {
