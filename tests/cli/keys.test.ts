@@ -75,6 +75,13 @@ describe('keys generate', () => {
     await expectRefusal(work, ['keys', 'generate', 'half.pem'], kept, { here: true });
   });
 
+  test('leaves no part of a key where the rest of it could not be written', async () => {
+    // Room for the public half, but not for the private one: its first write(2) stops halfway, without an error.
+    const prefix = ['sh', '-c', 'ulimit -f 2; exec "$@"', 'sh'];
+    const args = ['keys', 'generate', 'torn.pem', '--unencrypted'];
+    await expectRefusal(work, args, { code: 2, says: /torn\.pem cannot be written/ }, { prefix });
+  });
+
   test('says where it cannot write', async () => {
     await expectRefusal(
       work,
