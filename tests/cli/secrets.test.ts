@@ -36,6 +36,7 @@ const SECRETS = [
   ...[PASSPHRASE, WRONG, PIN].map((text) => Buffer.from(text)),
   ...formsOf(KEY).slice(0, 4),
   Buffer.from(secretsOf(privatePem(KEY))[4] ?? 'none'),
+  Buffer.from(Buffer.from(privatePem(KEY)).toString('base64').slice(120, 152)),
   FLASH_KEY,
   ...(['hex', 'base64'] as const).map((form) => Buffer.from(FLASH_KEY.toString(form))),
 ];
@@ -229,6 +230,18 @@ describe('no secret leaves', () => {
   ])('when a private key is given for %s', async (_, args, exit) => {
     for (const how of [['--verbose'], ['--json', '--verbose']])
       expect((await run([...SIGN, ...args(), ...how], set)).code).toBe(exit);
+  });
+
+  const inBase64 = (): string => Buffer.from(privatePem(KEY)).toString('base64');
+  test.each<[string, () => readonly string[]]>([
+    ['a key in Base64', () => [...SIGN, '--key', inBase64()]],
+    ['a public key', () => [...SIGN, '--public-key', privatePem(KEY), '--signature', 'app.bin']],
+    ['a trust file', () => ['verify', 'app.bin', '--trust', privatePem(KEY)]],
+    ['a file', () => ['keys', 'digest', privatePem(KEY)]],
+    ['a command', () => [privatePem(KEY)]],
+  ])('when the key is given for the name of %s', async (_, args) => {
+    for (const how of [['--verbose'], ['--json', '--verbose']])
+      expect((await run([...args(), ...how], {})).code).toBe(8);
   });
 
   test('when signatures are made elsewhere', async () => {
