@@ -104,6 +104,7 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
       const output = new Output(edge, options);
       const { checkKeyReference } = await import('../../plan/check-names.ts');
       const { openSigner } = await import('../../keys/open-signer.ts');
+      const { DEVELOPMENT_MARK } = await import('../../keys/private-key.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
       const signer = await openSigner(checkKeyReference(key), {
         ...secretOptions(edge),
@@ -117,7 +118,8 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
         },
       });
       const { scheme, development } = signer;
-      const pem = signer.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      const mark = development ? `${DEVELOPMENT_MARK}\n` : '';
+      const pem = `${mark}${signer.publicKey.export({ type: 'spki', format: 'pem' }).toString()}`;
       const digest = signer.digest.toString('hex');
       if (options.output !== undefined)
         await writeFileAtomically(resolve(edge.directory, options.output), Buffer.from(pem));
