@@ -31,6 +31,20 @@ async function manifestIn(out: string): Promise<Manifest> {
   return JSON.parse((await work.read(out, STEM, 'manifest.json')).toString()) as Manifest;
 }
 
+describe('keys public and keys digest', () => {
+  test('never write over the key that they read, nor over another private key', async () => {
+    const der = aPrivateKey('rsa3072').export({ type: 'pkcs8', format: 'der' });
+    await work.write('rsa.der', der, 0o600);
+    const itself = { code: 2, says: /is rsa\.der itself, which is read and was kept/ };
+    const other = { code: 2, says: /rsa\.pem holds a private key, and was kept/ };
+    for (const verb of ['public', 'digest']) {
+      const write = ['keys', verb, 'rsa.der', '-o'];
+      await expectRefusal(work, [...write, 'rsa.der'], itself, { here: true });
+      await expectRefusal(work, [...write, 'rsa.pem'], other, { here: true });
+    }
+  });
+});
+
 describe('keys generate', () => {
   test('makes a private key only its owner reads, a public key, and prints the digest', async () => {
     const { code, stdout, stderr } = await work.run([
