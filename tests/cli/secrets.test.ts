@@ -282,6 +282,15 @@ describe('no secret leaves', () => {
     expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
   });
 
+  test('when git is asked for the version, whatever the reference names', async () => {
+    await beside.write('children', '');
+    const key = `file:${locked()}?passphrase-source=env:WORDS`;
+    const args = ['--board', 'ESP32_GENERIC_C2', '--firmware', 'drill', '--force', '--key', key];
+    const { code, stderr } = await run([...args, '--verbose'], { WORDS: PASSPHRASE });
+    expect([0, 3], stderr).toContain(code);
+    expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
+  });
+
   test('when keys are made, shown and digested', async () => {
     const made = await run(['keys', 'generate', 'keys/new.pem', '--json', '--verbose'], set);
     expect(made.code, made.stderr).toBe(0);
