@@ -10,7 +10,7 @@ import { addPlanCommand } from './commands/plan.ts';
 import { addPublishCommand } from './commands/publish.ts';
 import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
-import { UsageError } from '../errors/families.ts';
+import { SigningError, UsageError } from '../errors/families.ts';
 import { isGitHub } from './github/github-log.ts';
 import { withoutCommands } from './github/workflow-command.ts';
 import { Output } from './output.ts';
@@ -31,6 +31,7 @@ export async function runCommandLine(args: readonly string[], given: ProcessEdge
   let exit = 0;
   const program = createProgram({ edge, setExit: (code) => (exit = code) });
   try {
+    refuseKeys(args);
     requireVerb(args, program);
     await program.parseAsync([...args], { from: 'user' });
     return exit;
@@ -97,6 +98,21 @@ function createProgram(host: CommandHost): Command {
   ])
     add(program, host);
   return program;
+}
+
+/** The beginning of a private key in PEM, and of any PEM in Base64, as secrets of CI are often kept. */
+const KEY_ITSELF = /PRIVATE KEY-----|LS0tLS1CRUdJTi/;
+
+/** Before anybody quotes it: a word that names no file is quoted in the message that says so. */
+function refuseKeys(args: readonly string[]): void {
+  if (!args.some((arg) => KEY_ITSELF.test(arg))) return;
+  throw new SigningError(
+    'KEY_REFERENCE',
+    'a key itself was given where the name of a key belongs',
+    {
+      hint: 'Keep it in a file or, for --key, in an environment variable (--key env:NAME); it may be in logs already.',
+    },
+  );
 }
 
 /** `build` is the default, so commander would hand it every unknown verb as a surplus argument. */

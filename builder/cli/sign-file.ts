@@ -1,6 +1,5 @@
 import { requireOtherFile } from '../files/other-file.ts';
-import { parseKeyReference } from '../keys/key-reference.ts';
-import type { SecretSource } from '../keys/secret-source.ts';
+import { filesOfReference, parseKeyReference } from '../keys/key-reference.ts';
 import { checkKeyReference } from '../plan/check-names.ts';
 import { signToFile, stripToFile, writeSigningRequest, type SignJob } from '../sign/run-sign.ts';
 import type { SignAction } from './commands/sign.ts';
@@ -60,27 +59,10 @@ async function requireInputsStay(
   }
   const { keys, signatures, publicKeys } =
     action.kind === 'sign' ? action : { keys: [], signatures: [], publicKeys: [] };
-  const inputs = [...keys.flatMap(filesOfKey), ...signatures, ...publicKeys];
+  const inputs = [
+    ...keys.flatMap((key) => filesOfReference(parseKeyReference(checkKeyReference(key)))),
+    ...signatures,
+    ...publicKeys,
+  ];
   await requireOtherFile(projectDirectory, inPlace ? inputs : [image, ...inputs], target);
-}
-
-/** Files that a key reference names. */
-function filesOfKey(reference: string): readonly string[] {
-  const key = parseKeyReference(checkKeyReference(reference));
-  switch (key.kind) {
-    case 'file':
-      return [key.path, ...filesOfSource(key.passphrase)];
-    case 'environment':
-      return filesOfSource(key.passphrase);
-    case 'pkcs11':
-      return filesOfSource(key.uri.pinSource);
-    case 'command':
-      return [key.publicKeyFile];
-    case 'development':
-      return [];
-  }
-}
-
-function filesOfSource(source: SecretSource | undefined): readonly string[] {
-  return source?.kind === 'file' ? [source.path] : [];
 }

@@ -12,16 +12,19 @@ export type WriteOptions = {
   readonly check?: (written: Buffer) => void;
 };
 
+/** No key file is larger. */
+const KEY_FILE_LIMIT = 64 * 1024;
+
 /**
  * Writes a file so that a reader sees the old contents or the new, never a part: temporary file beside it, fsync,
- * rename. Throws UsageError when the file system refuses, and then leaves nothing behind.
+ * rename. Never replaces a private key in PEM. Throws UsageError when the file system refuses, and then leaves nothing behind.
  */
 export async function writeFileAtomically(
   path: string,
   bytes: Uint8Array,
   options: WriteOptions = {},
 ): Promise<void> {
-  await refuseSpecialFile(path);
+  await refuseToReplace(path);
   const temporary = join(
     dirname(path),
     `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`,
@@ -41,13 +44,19 @@ export async function writeFileAtomically(
   }
 }
 
-/** A rename would replace a device node or a link by a plain file. */
-async function refuseSpecialFile(path: string): Promise<void> {
+/** A rename would replace a device node or a link by a plain file; and nothing that we write is worth a private key. */
+async function refuseToReplace(path: string): Promise<void> {
   const entry = await lstat(path).catch(() => undefined);
-  if (entry === undefined || entry.isFile() || entry.isDirectory()) return;
-  throw new UsageError('OUTPUT_DENIED', `${path} is not a regular file, and was kept`, {
-    where: { file: path },
-  });
+  if (entry === undefined || entry.isDirectory()) return;
+  if (!entry.isFile()) throw kept(path, 'is not a regular file');
+  if (entry.size > KEY_FILE_LIMIT) return;
+  const present = await readFile(path).catch(() => undefined);
+  if (present?.includes('PRIVATE KEY-----') === true) throw kept(path, 'holds a private key');
+}
+
+function kept(path: string, problem: string): UsageError {
+  const where = { file: path };
+  return new UsageError('OUTPUT_DENIED', `${path} ${problem}, and was kept`, { where });
 }
 
 /** Writes a new file and makes sure that it reached the disk. Throws what the file system throws. */

@@ -7,6 +7,9 @@ import { esp32KeyTweaker } from './flash-encryption-esp32.ts';
 export const ENCRYPTION_BLOCK = 16;
 /** XTS data unit of the flash encryption engine, by which flash addresses become tweaks. */
 const XTS_UNIT = 0x80;
+/** Flash addresses have 32 bits, of which the ESP32 looks at 24. */
+const XTS_REACH = 2 ** 32;
+const ESP32_REACH = 2 ** 24;
 /** The ESP32 changes its key with every 32 bytes of flash. */
 const ESP32_UNIT = 32;
 
@@ -22,7 +25,7 @@ export type FlashEncryption = {
 
 /**
  * Encrypts plain bytes as the flash encryption engine would on their way into flash. A new buffer of the same length.
- * Throws FormatError for an address or length that is not a multiple of 16, and for a key of another length.
+ * Throws FormatError for an address or length that is not a multiple of 16 or too large, and for a key of another length.
  * Sources: the chips' technical reference manuals, External Memory Encryption and Decryption; for the ESP32, Flash
  * Encryption/Decryption; `espsecure encrypt-flash-data`.
  */
@@ -40,6 +43,7 @@ type Direction = 'encrypt' | 'decrypt';
 function transform(data: Uint8Array, encryption: FlashEncryption, direction: Direction): Buffer {
   checkAligned('flash address', encryption.address);
   checkAligned('length', data.length);
+  checkReach(data.length, encryption);
   return encryption.scheme === 'xts'
     ? transformXts(data, encryption, direction)
     : transformEsp32(data, encryption, direction);
@@ -118,6 +122,16 @@ function wrongKeyLength(key: Uint8Array, expected: string): FormatError {
   return new FormatError(
     'BAD_VALUE',
     `the flash encryption key has ${key.length} bytes; ${expected} were expected`,
+  );
+}
+
+/** Beyond it, addresses have bits that change no key and no tweak: two places of flash would be encrypted alike. */
+function checkReach(length: number, { scheme, address }: FlashEncryption): void {
+  const limit = scheme === 'esp32' ? ESP32_REACH : XTS_REACH;
+  if (address + length <= limit) return;
+  throw new FormatError(
+    'BAD_VALUE',
+    `${hex(length)} bytes at flash address ${hex(address)} end beyond ${hex(limit)}, where flash encryption ends`,
   );
 }
 

@@ -77,9 +77,7 @@ export function keyDigestOfPublicKey(key: KeyObject): Buffer {
 
 function rsaPublicKey({ modulus, exponent }: RsaKeyFields): KeyObject {
   checkModulus(modulus);
-  if (!Number.isInteger(exponent) || exponent < 3 || exponent % 2 === 0) {
-    throw invalidKey(`the RSA exponent is ${exponent}; an odd number from 3 on was expected`);
-  }
+  checkExponent(exponent);
   const e = Buffer.from(exponent.toString(16).padStart(8, '0'), 'hex');
   const jwk = { kty: 'RSA', n: modulus.toString('base64url'), e: e.toString('base64url') };
   return createPublicKey({ key: jwk, format: 'jwk' });
@@ -88,6 +86,12 @@ function rsaPublicKey({ modulus, exponent }: RsaKeyFields): KeyObject {
 function checkModulus(modulus: Buffer): void {
   const problem = modulusProblem(modulus);
   if (problem !== undefined) throw invalidKey(problem);
+}
+
+/** With an exponent of 1 every number is its own signature. */
+function checkExponent(exponent: number): void {
+  if (Number.isInteger(exponent) && exponent >= 3 && exponent % 2 === 1) return;
+  throw invalidKey(`the RSA exponent is ${exponent}; an odd number from 3 on was expected`);
 }
 
 function modulusProblem(modulus: Buffer): string | undefined {
@@ -137,6 +141,7 @@ function rsaFields(key: KeyObject): RsaKeyFields {
   const exponent = Number(key.asymmetricKeyDetails?.publicExponent);
   if (exponent > 0xffffffff)
     throw unsupportedKey('RSA with a public exponent of more than 32 bits');
+  checkExponent(exponent);
   const { n } = key.export({ format: 'jwk' }) as { readonly n: string };
   const modulus = Buffer.from(n, 'base64url');
   return { scheme: 'rsa3072', modulus, exponent, ...rsaPrecomputed(modulus) };

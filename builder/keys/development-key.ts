@@ -5,7 +5,11 @@ import { readInput } from '../files/read-input.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
+import { keyDigest } from '../format/signature-block.ts';
 import { generateKey } from './generate.ts';
+import { parsePrivateKey } from './private-key.ts';
+
+const KEY_FILE_LIMIT = 64 * 1024;
 
 /** Where the development key of a scheme lives in a project; the folder ignores itself in git. */
 export function developmentKeyPath(projectDirectory: string, scheme: SignatureScheme): string {
@@ -47,4 +51,21 @@ export async function developmentKey(
     };
   }
   return { pem: privatePem, made: true, path };
+}
+
+/** Whether a key is the project's development key: in a token, in a file without its mark, or behind a program. */
+export async function isDevelopmentKey(
+  { digest, scheme }: { readonly digest: Buffer; readonly scheme: SignatureScheme },
+  projectDirectory: string,
+): Promise<boolean> {
+  const path = developmentKeyPath(projectDirectory, scheme);
+  if (!existsSync(path)) return false;
+  try {
+    const bytes = await readInput(path, 'a development key', KEY_FILE_LIMIT);
+    const { fields } = parsePrivateKey(bytes.toString('utf8'), 'dev');
+    return keyDigest(fields).equals(digest);
+  } catch {
+    // What is there is no key, so this key is not it.
+    return false;
+  }
 }

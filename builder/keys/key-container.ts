@@ -124,6 +124,8 @@ const DER_KINDS: Readonly<Record<string, string>> = {
   '0 algorithm': 'PRIVATE KEY',
   '1 algorithm': 'PRIVATE KEY',
   '0 number': 'RSA PRIVATE KEY',
+  // More than two primes.
+  '1 number': 'RSA PRIVATE KEY',
   '1 octets': 'EC PRIVATE KEY',
   'algorithm octets': LOCKED,
   'algorithm bits': 'PUBLIC KEY',

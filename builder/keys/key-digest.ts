@@ -3,6 +3,7 @@ import { readInput } from '../files/read-input.ts';
 import { keyDigest, type PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
+import { isDevelopmentKey } from './development-key.ts';
 import { readPem } from './forge.ts';
 import { passphraseOf } from './passphrase.ts';
 import { DEVELOPMENT_MARK, readPrivateKey } from './private-key.ts';
@@ -12,7 +13,7 @@ import type { SecretOptions } from './secret-source.ts';
 export type KeyDigest = {
   readonly digest: Buffer;
   readonly scheme: SignatureScheme;
-  /** A key that says so of itself. */
+  /** It says so of itself, or is the one of the project. */
   readonly development: boolean;
 };
 
@@ -33,7 +34,11 @@ export async function readKeyDigest(
   const { fields, development } = isPublic
     ? { fields: publicFields(text, name), development: text.includes(DEVELOPMENT_MARK) }
     : await readPrivateKey(bytes, name, () => passphraseOf(name, undefined, options));
-  return { digest: keyDigest(fields), scheme: fields.scheme, development };
+  const key = { digest: keyDigest(fields), scheme: fields.scheme };
+  return {
+    ...key,
+    development: development || (await isDevelopmentKey(key, options.projectDirectory)),
+  };
 }
 
 async function readKeyFile(path: string, name: string): Promise<Buffer> {

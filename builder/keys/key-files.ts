@@ -6,7 +6,7 @@ import {
   openSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -72,7 +72,8 @@ function writePrivateFile(path: string, bytes: Uint8Array): void {
   let file: number | undefined;
   try {
     file = openSync(path, 'wx', 0o600);
-    writeSync(file, bytes);
+    // Goes on until all of it is written: a single write(2) may stop halfway, where a disk or a quota is full.
+    writeFileSync(file, bytes);
     fsyncSync(file);
   } catch (error) {
     if (file !== undefined) unlinkSync(path);

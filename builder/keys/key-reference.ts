@@ -69,3 +69,23 @@ function parseCommand(text: string): KeyReference {
     { hint: 'Write it as: command:keys/release.pub.pem PROGRAM ARGUMENT… (see keys/README.md).' },
   );
 }
+
+/** Files that a key reference names, as they are named there: what is written must be none of them. */
+export function filesOfReference(reference: KeyReference): readonly string[] {
+  switch (reference.kind) {
+    case 'file':
+      return [reference.path, ...filesOfSource(reference.passphrase)];
+    case 'environment':
+      return filesOfSource(reference.passphrase);
+    case 'pkcs11':
+      return filesOfSource(reference.uri.pinSource);
+    case 'command':
+      return [reference.publicKeyFile];
+    case 'development':
+      return [];
+  }
+}
+
+function filesOfSource(source: SecretSource | undefined): readonly string[] {
+  return source?.kind === 'file' ? [source.path] : [];
+}

@@ -1,15 +1,13 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { FormatError, SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
-import { keyDigest } from '../format/signature-block.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
-import { developmentKey, developmentKeyPath } from './development-key.ts';
+import { developmentKey, developmentKeyPath, isDevelopmentKey } from './development-key.ts';
 import { parseKeyReference, type KeyReference } from './key-reference.ts';
 import { passphraseOf } from './passphrase.ts';
 import { pemSigner, privateKeySigner } from './pem-signer.ts';
-import { parsePrivateKey, readPrivateKey } from './private-key.ts';
+import { readPrivateKey } from './private-key.ts';
 import { environmentValue, type SecretOptions } from './secret-source.ts';
 import type { Signer } from './signer.ts';
 
@@ -32,7 +30,8 @@ type Kind<K extends KeyReference['kind']> = Extract<KeyReference, { readonly kin
  */
 export async function openSigner(reference: string, options: OpenOptions): Promise<Signer> {
   const signer = await openReference(reference, options);
-  if (signer.development || !(await isDevelopmentKey(signer, options))) return signer;
+  if (signer.development || !(await isDevelopmentKey(signer, options.projectDirectory)))
+    return signer;
   return { ...signer, development: true };
 }
 
@@ -119,22 +118,5 @@ async function readKeyFile(path: string, file: string): Promise<Buffer> {
       where: { file },
       hint: 'Make a key with: ota-build keys generate FILE, or sign with --key dev to try things out.',
     });
-  }
-}
-
-/** A development key stays one in a token, in a file without its mark, or behind a program. */
-async function isDevelopmentKey(
-  { digest, scheme }: Signer,
-  options: OpenOptions,
-): Promise<boolean> {
-  const path = developmentKeyPath(options.projectDirectory, scheme);
-  if (!existsSync(path)) return false;
-  try {
-    const bytes = await readInput(path, 'a development key', KEY_FILE_LIMIT);
-    const { fields } = parsePrivateKey(bytes.toString('utf8'), 'dev');
-    return keyDigest(fields).equals(digest);
-  } catch {
-    // What is there is no key, so this key is not it.
-    return false;
   }
 }

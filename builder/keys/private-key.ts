@@ -4,6 +4,7 @@ import type { PublicKeyFields } from '../format/signature-block.ts';
 import { publicKeyFields } from '../format/signature-key.ts';
 import { readDer } from './forge.ts';
 import { containerOf, isOfType, type KeyContainer } from './key-container.ts';
+import { smallNumber } from './key-derivation.ts';
 import type { LockedKey } from './locked-key.ts';
 import { looksLikeKey, withoutPadding } from './plain-key.ts';
 
@@ -117,12 +118,24 @@ function supportedFields(key: KeyObject, name: string): PublicKeyFields {
 
 /** OpenSSL reads a key whose numbers do not belong together; its digest would be that of a key that nobody has. */
 function requireConsistent(key: KeyObject, name: string): void {
+  if (hasManyPrimes(key)) {
+    throw new SigningError('KEY_WRONG_TYPE', `${name} is an RSA key with more than two primes`, {
+      hint: 'Make one with: ota-build keys generate FILE',
+    });
+  }
   const agrees = key.asymmetricKeyType === 'rsa' ? rsaNumbersAgree(key) : ecHalvesAgree(key);
   if (agrees) return;
   throw new SigningError(
     'KEY_UNREADABLE',
     `${name} is damaged: its private and its public half do not belong together`,
   );
+}
+
+/** RFC 8017, appendix A.1.2: version 1 of RSAPrivateKey is multi-prime, version 0 has two. */
+function hasManyPrimes(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa') return false;
+  const [version] = readDer(key.export({ format: 'der', type: 'pkcs1' }))?.children ?? [];
+  return smallNumber(version) === 1;
 }
 
 /** RFC 8017, section 3.2. Signing would not tell: OpenSSL makes up for some numbers that are wrong. */

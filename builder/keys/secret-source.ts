@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { FormatError, SigningError, UsageError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
+import { rememberSecretVariable } from '../process/child-environment.ts';
 
 /** Where a passphrase or PIN is kept: never in the reference itself. */
 export type SecretSource =
@@ -20,7 +21,7 @@ export type SecretOptions = {
 const SECRET_LIMIT = 4096;
 
 /**
- * Reads `file:PATH`, an absolute path, or `env:NAME`. `what` names the attribute in messages, which never quote the text:
+ * Reads `file:PATH`, an absolute path, or `env:NAME`, which programs that we start then do not inherit. `what` names the attribute in messages, which never quote the text:
  * whoever mixes things up puts the secret itself there. Throws SigningError (KEY_REFERENCE).
  */
 export function parseSecretSource(text: string, what: string): SecretSource {
@@ -28,7 +29,10 @@ export function parseSecretSource(text: string, what: string): SecretSource {
   if (match !== null) {
     const [, kind, rest = ''] = match;
     if (kind === 'file') return { kind: 'file', path: rest };
-    if (/^[^=\0\s]+$/.test(rest)) return { kind: 'env', name: rest };
+    if (/^[^=\0\s]+$/.test(rest)) {
+      rememberSecretVariable(rest);
+      return { kind: 'env', name: rest };
+    }
   }
   if (text.startsWith('/')) return { kind: 'file', path: text };
   throw new SigningError(

@@ -1,6 +1,7 @@
 import { SigningError } from '../errors/families.ts';
 
-const SHELL_OPERATORS = new Set(['|', '||', '&', '&&', ';', '<', '>', '>>', '2>', '2>&1']);
+/** What of a word, outside of quotes, a shell would act on: a pipe or redirection anywhere, `&` and `;` at either end. */
+const SHELL_OPERATOR = /[|<>]|^[&;]|[&;]$/;
 
 /**
  * The words of a command as a shell would split them, and nothing else of a shell: blanks separate, '…' and "…" keep
@@ -12,12 +13,15 @@ export function splitWords(text: string): readonly string[] {
   const words: string[] = [];
   let rest = text.trimStart();
   while (rest !== '') {
-    const { word, length, quoted } = nextWord(rest);
-    if (!quoted && SHELL_OPERATORS.has(word)) {
+    const { word, length, bare } = nextWord(rest);
+    const [operator] = SHELL_OPERATOR.exec(bare) ?? [];
+    if (operator !== undefined) {
       throw new SigningError(
         'KEY_REFERENCE',
-        `the command of a key reference contains ${word}, but it is run without a shell`,
-        { hint: 'Put the pipeline into a script and name the script.' },
+        `the command of a key reference contains ${operator}, but it is run without a shell`,
+        {
+          hint: 'Put the pipeline into a script and name the script, or quote what is an argument.',
+        },
       );
     }
     words.push(word);
@@ -29,28 +33,30 @@ export function splitWords(text: string): readonly string[] {
 function nextWord(text: string): {
   readonly word: string;
   readonly length: number;
-  readonly quoted: boolean;
+  /** The word with what was quoted as blanks. */
+  readonly bare: string;
 } {
   let word = '';
+  let bare = '';
   let at = 0;
-  let quoted = false;
   while (at < text.length && !/\s/.test(text.charAt(at))) {
     const character = text.charAt(at);
     if (character === "'" || character === '"') {
-      quoted = true;
       const piece = quotedPiece(text.slice(at), character);
       word += piece.text;
+      bare += ' ';
       at += piece.length;
     } else if (character === '\\') {
-      quoted = true;
       word += text.charAt(at + 1);
+      bare += ' ';
       at += 2;
     } else {
       word += character;
+      bare += character;
       at += 1;
     }
   }
-  return { word, length: at, quoted };
+  return { word, length: at, bare };
 }
 
 function quotedPiece(

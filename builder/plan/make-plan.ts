@@ -69,8 +69,11 @@ export async function makePlan(
   versionInFirmware: VersionReader,
 ): Promise<Plan> {
   const variant = checkVariant(request.variant);
+  // Before git runs: it inherits no variable that a key reference names as a secret.
+  for (const key of request.keys) checkKeyReference(key);
   const { loaded, sources } = await loadBoard(request);
   const { profile, chip } = loaded;
+  const signing = signingOf(request, loaded);
   const secureVersion = secureVersionOf(request, loaded);
   const { projectDirectory, firmware: named } = request;
   const firmware =
@@ -88,7 +91,6 @@ export async function makePlan(
     request.appVersion === undefined ? loaded.placeOf(['version']) : undefined,
   );
   const layout = await layoutOf(request, loaded);
-  const signing = signingOf(request, loaded);
   const stem = [profile.board, variant, version].filter((part) => part !== undefined).join('-');
   return deepFreeze({
     schema: 1,

@@ -144,14 +144,16 @@ class Conversation {
     kill(targets, 'SIGTERM');
   }
 
-  /** Whom to end: a process group of its own, negative as kill(2) has it, or the program and all that it started. */
+  /** Whom to end: the program's process group, where it has its own (negative, as kill(2) has it), and all that it started. */
   private targets(): readonly number[] {
-    const { pid } = this.child;
+    const { pid, exitCode, signalCode } = this.child;
     if (pid === undefined) return [];
     if (process.platform === 'win32') return [pid];
-    return this.question.terminal
-      ? [pid, ...descendantsOf(pid, this.question.environment)]
-      : [-pid];
+    const group = this.question.terminal ? [] : [-pid];
+    // Once it has ended, its number may be that of a stranger; a group's number is not given away while it has members.
+    if (exitCode !== null || signalCode !== null) return group;
+    // What it started may have left its group: setsid(1), or a shell with job control.
+    return [...group, pid, ...descendantsOf(pid, this.question.environment)];
   }
 }
 

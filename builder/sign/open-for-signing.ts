@@ -48,6 +48,7 @@ export async function openForSigning(
   let prepared = known === undefined ? undefined : prepare(known);
   const elsewhere =
     prepared === undefined ? [] : await openDetached(prepared, named, { publicKeys, ...options });
+  for (const signer of elsewhere) refuseHiddenDevelopmentKey(signer, options.environment);
   const own: Signer[] = [];
   for (const reference of keys) {
     const scheme = keySchemeOf(prepared?.scheme ?? schemeToExpect(examined));

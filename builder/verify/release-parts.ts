@@ -13,7 +13,6 @@ import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
 import { signersOf, type CheckedSignature } from './signature.ts';
 import { checkReleaseTables } from './release-tables.ts';
-import { refusalsOf } from './trust-policy.ts';
 
 /** What is checked of a release, and against what. */
 export type Parts = {
@@ -186,27 +185,26 @@ function checkBootloader(
   const { file, offset } = bootloader;
   const table = part('partition-table');
   const ends = manifest.partitions.map((partition) => partition.offset + partition.size);
+  const { trustedKeys, refusedKeys } = options;
   const checked = checkBootloaderImage(bootloader.bytes, {
     file,
     chip,
+    ...(trustedKeys === undefined ? {} : { trustedKeys }),
+    ...(refusedKeys === undefined ? {} : { refusedKeys }),
     ...(table?.offset === undefined ? {} : { tableOffset: table.offset }),
     ...(ends.length === 0 ? {} : { partitionsEnd: Math.max(...ends) }),
   });
-  const findings = [...checked.findings];
+  // Only hardware Secure Boot wants it to be signed, and most devices do without.
+  const findings = checked.findings.filter(({ code }) => code !== 'SIGNATURE_MISSING');
   if (offset !== chip.bootloaderOffset) {
     const message = `is listed for another offset than ${chip.title}'s bootloader has`;
     findings.push(errorFinding('MANIFEST_MISMATCH', message, { file }));
   }
   findings.push(...compareFlashSettings(checked, manifest));
   if (checked.signature === undefined) return { findings, signed: false };
-  const keys = signersOf(checked.signature);
-  const { trustedKeys, refusedKeys } = options;
-  if (trustedKeys !== undefined && !trustedKeys.some((key) => keys.includes(key.toString('hex')))) {
-    const message = `is signed, but by no trusted key${refusalsOf(refusedKeys, keys)}`;
-    findings.push(errorFinding('SIGNATURE_UNTRUSTED', message, { file }));
-  }
+  const keys = signersOf(checked.signature, chip);
   // The keys that a new device trusts are those of its bootloader (ESP-IDF secure_boot.c, first boot).
-  if (!signersOf(appSignature).some((key) => keys.includes(key))) {
+  if (!signersOf(appSignature, chip).some((key) => keys.includes(key))) {
     const message =
       'is signed for hardware Secure Boot, but the app is not signed by any of its keys: no device would start it';
     findings.push(errorFinding('SIGNATURE_KEY', message, { file }));

@@ -198,10 +198,16 @@ function checkArrangement(
   return findings;
 }
 
-/** Digests (hex) of the keys whose signatures hold, in the order of their blocks. */
-export function signersOf(signature: CheckedSignature | undefined): readonly string[] {
+/**
+ * Digests (hex) of the keys whose signatures hold, in the order of their blocks; with a chip, of those blocks only that it
+ * looks at.
+ */
+export function signersOf(signature: CheckedSignature | undefined, chip?: Chip): readonly string[] {
+  const slots = chip?.secureBootV2.keySlots ?? MAX_SIGNATURE_BLOCKS;
   const blocks = signature?.blocks ?? [];
-  return blocks.filter(({ valid }) => valid).map(({ keyDigest }) => keyDigest.toString('hex'));
+  return blocks
+    .filter(({ index, valid }) => valid && index < slots)
+    .map(({ keyDigest }) => keyDigest.toString('hex'));
 }
 
 function checkTrust(

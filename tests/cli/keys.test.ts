@@ -31,6 +31,20 @@ async function manifestIn(out: string): Promise<Manifest> {
   return JSON.parse((await work.read(out, STEM, 'manifest.json')).toString()) as Manifest;
 }
 
+describe('keys public and keys digest', () => {
+  test('never write over the key that they read, nor over another private key', async () => {
+    const der = aPrivateKey('rsa3072').export({ type: 'pkcs8', format: 'der' });
+    await work.write('rsa.der', der, 0o600);
+    const itself = { code: 2, says: /is rsa\.der itself, which is read and was kept/ };
+    const other = { code: 2, says: /rsa\.pem holds a private key, and was kept/ };
+    for (const verb of ['public', 'digest']) {
+      const write = ['keys', verb, 'rsa.der', '-o'];
+      await expectRefusal(work, [...write, 'rsa.der'], itself, { here: true });
+      await expectRefusal(work, [...write, 'rsa.pem'], other, { here: true });
+    }
+  });
+});
+
 describe('keys generate', () => {
   test('makes a private key only its owner reads, a public key, and prints the digest', async () => {
     const { code, stdout, stderr } = await work.run([
@@ -73,6 +87,13 @@ describe('keys generate', () => {
     await expectRefusal(work, ['keys', 'generate', 'rsa.pem'], kept);
     await work.write('half.pub.pem', 'x');
     await expectRefusal(work, ['keys', 'generate', 'half.pem'], kept, { here: true });
+  });
+
+  test('leaves no part of a key where the rest of it could not be written', async () => {
+    // Room for the public half, but not for the private one: its first write(2) stops halfway, without an error.
+    const prefix = ['sh', '-c', 'ulimit -f 2; exec "$@"', 'sh'];
+    const args = ['keys', 'generate', 'torn.pem', '--unencrypted'];
+    await expectRefusal(work, args, { code: 2, says: /torn\.pem cannot be written/ }, { prefix });
   });
 
   test('says where it cannot write', async () => {

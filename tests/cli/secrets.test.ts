@@ -36,6 +36,7 @@ const SECRETS = [
   ...[PASSPHRASE, WRONG, PIN].map((text) => Buffer.from(text)),
   ...formsOf(KEY).slice(0, 4),
   Buffer.from(secretsOf(privatePem(KEY))[4] ?? 'none'),
+  Buffer.from(Buffer.from(privatePem(KEY)).toString('base64').slice(120, 152)),
   FLASH_KEY,
   ...(['hex', 'base64'] as const).map((form) => Buffer.from(FLASH_KEY.toString(form))),
 ];
@@ -231,6 +232,18 @@ describe('no secret leaves', () => {
       expect((await run([...SIGN, ...args(), ...how], set)).code).toBe(exit);
   });
 
+  const inBase64 = (): string => Buffer.from(privatePem(KEY)).toString('base64');
+  test.each<[string, () => readonly string[]]>([
+    ['a key in Base64', () => [...SIGN, '--key', inBase64()]],
+    ['a public key', () => [...SIGN, '--public-key', privatePem(KEY), '--signature', 'app.bin']],
+    ['a trust file', () => ['verify', 'app.bin', '--trust', privatePem(KEY)]],
+    ['a file', () => ['keys', 'digest', privatePem(KEY)]],
+    ['a command', () => [privatePem(KEY)]],
+  ])('when the key is given for the name of %s', async (_, args) => {
+    for (const how of [['--verbose'], ['--json', '--verbose']])
+      expect((await run([...args(), ...how], {})).code).toBe(8);
+  });
+
   test('when signatures are made elsewhere', async () => {
     const digest = ['sign', 'app.bin', '--digest-out', 'digest', '--contents-out', 'contents'];
     const asked = await run([...digest, '--public-key', 'key.pub.pem', '--json', '--verbose'], set);
@@ -266,6 +279,15 @@ describe('no secret leaves', () => {
     const more = { ...set, ANY_NAME: privatePem(KEY) };
     const { code, stderr } = await run(['doctor', '--json', '--verbose'], more);
     expect([0, 4], stderr).toContain(code);
+    expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
+  });
+
+  test('when git is asked for the version, whatever the reference names', async () => {
+    await beside.write('children', '');
+    const key = `file:${locked()}?passphrase-source=env:WORDS`;
+    const args = ['--board', 'ESP32_GENERIC_C2', '--firmware', 'drill', '--force', '--key', key];
+    const { code, stderr } = await run([...args, '--verbose'], { WORDS: PASSPHRASE });
+    expect([0, 3], stderr).toContain(code);
     expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
   });
 

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { constants, createPrivateKey, sign } from 'node:crypto';
 import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { esp32 } from '../../builder/chip/esp32.ts';
 import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { DEVELOPMENT_MARK } from '../../builder/keys/private-key.ts';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
@@ -182,5 +184,27 @@ describe('keys public, which is also keys show,', () => {
     const json = await work.runHere(['keys', 'public', 'key.pem', '--json', '-o', 'copy.pub.pem']);
     expect(JSON.parse(json.stdout)).toMatchObject({ ok: true, scheme: 'ecdsa256' });
     expect((await work.read('copy.pub.pem')).toString()).toBe(publicPem(KEY));
+  });
+
+  test('marks that of a development key, which stays one without its mark in its own project', async () => {
+    const { stdout } = await work.runHere(['keys', 'public', 'dev']);
+    expect(stdout).toMatch(new RegExp(`^${DEVELOPMENT_MARK}\n-----BEGIN PUBLIC KEY-----\n`));
+    await work.write('plain.pub.pem', stdout.slice(DEVELOPMENT_MARK.length + 1));
+    await work.write('esp32.bin', makeApp({ chip: esp32 }));
+    const pair = ['--public-key', 'plain.pub.pem', '--signature', 'dev.sig'];
+    const asked = ['sign', 'esp32.bin', '--public-key', 'plain.pub.pem', '--digest-out', 'd'];
+    expect((await work.runHere([...asked, '--contents-out', 'contents'])).code).toBe(0);
+    const contents = await work.read('contents');
+    const key = createPrivateKey(await work.read('keys', 'dev', 'rsa3072.pem'));
+    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    await work.write('dev.sig', sign('sha256', contents, { key, ...padding }));
+    const args = ['sign', 'esp32.bin', ...pair, '--out', 'signed.bin'];
+    const says = { code: 8, says: /is a development key, and this is CI/ };
+    await expectRefusal(work, args, says, { here: true, environment: { CI: 'true' } });
+    const signed = await work.runHere(args);
+    expect(signed.code, signed.stderr).toBe(0);
+    expect(signed.stderr).toMatch(/^warning: dev\.sig is by a development key/m);
+    const efuse = ['keys', 'digest', 'plain.pub.pem', '--efuse', '--chip', 'esp32'];
+    expect((await work.runHere(efuse)).stderr).toMatch(/^warning: .* is a development key/m);
   });
 });

@@ -135,6 +135,14 @@ describe.skipIf(isMissing(openssl, 'openssl'))('key files that openssl writes', 
     }
   });
 
+  test('are refused for what they are: RSA with three primes', async () => {
+    const size = ['-pkeyopt', 'rsa_keygen_bits:3072', '-pkeyopt', 'rsa_keygen_primes:3'];
+    const args = ['genpkey', '-algorithm', 'RSA', ...size, '-out', 'made.key'];
+    expect((await runTool(openssl, args, work.directory)).code).toBe(0);
+    const says = /made\.key is an RSA key with more than two primes/;
+    await expectRefusal(work, ['keys', 'digest', 'made.key'], { code: 8, says }, { here: true });
+  });
+
   test('are refused where there is no key, or nobody knows which: PKCS#12', async () => {
     const refuse = (says: RegExp) =>
       expectRefusal(

@@ -81,7 +81,9 @@ async function writeDigest(
       '--output takes the digest of one key; with --efuse, a directory',
     );
   }
+  const { requireOtherFile } = await import('../../files/other-file.ts');
   const { writeFileAtomically } = await import('../../files/write-file.ts');
+  await requireOtherFile(directory, [only.file], target);
   await writeFileAtomically(resolve(directory, target), only.digest);
 }
 

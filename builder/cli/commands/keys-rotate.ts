@@ -48,10 +48,12 @@ export function addRotate(keys: Command, host: CommandHost): void {
           'the keys of the next release are missing: --key FILE, or --to DIRECTORY',
         );
       const who = checks ?? first.checks ?? (await unsaidChecks(first.name));
-      const next = to === undefined ? await readKeys(key ?? [], edge) : keysOf(await read(to));
+      const made = to === undefined ? undefined : await read(to);
+      const next = made === undefined ? await readKeys(key ?? [], edge) : keysOf(made);
       const plan = planRotation({
         releases: [first, ...others],
         next,
+        ...(made === undefined ? {} : { to: made }),
         checks: who,
         ...(burnt === undefined
           ? {}

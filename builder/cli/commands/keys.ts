@@ -103,9 +103,17 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
     .action(async (key, options) => {
       const output = new Output(edge, options);
       const { checkKeyReference } = await import('../../plan/check-names.ts');
+      const { filesOfReference, parseKeyReference } = await import('../../keys/key-reference.ts');
+      const { requireOtherFile } = await import('../../files/other-file.ts');
       const { openSigner } = await import('../../keys/open-signer.ts');
+      const { DEVELOPMENT_MARK } = await import('../../keys/private-key.ts');
       const { writeFileAtomically } = await import('../../files/write-file.ts');
-      const signer = await openSigner(checkKeyReference(key), {
+      const reference = checkKeyReference(key);
+      if (options.output !== undefined) {
+        const inputs = filesOfReference(parseKeyReference(reference));
+        await requireOtherFile(edge.directory, inputs, options.output);
+      }
+      const signer = await openSigner(reference, {
         ...secretOptions(edge),
         scheme: 'rsa3072',
         signal: edge.signal,
@@ -117,7 +125,8 @@ function addPublic(keys: Command, { edge }: CommandHost): void {
         },
       });
       const { scheme, development } = signer;
-      const pem = signer.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      const mark = development ? `${DEVELOPMENT_MARK}\n` : '';
+      const pem = `${mark}${signer.publicKey.export({ type: 'spki', format: 'pem' }).toString()}`;
       const digest = signer.digest.toString('hex');
       if (options.output !== undefined)
         await writeFileAtomically(resolve(edge.directory, options.output), Buffer.from(pem));

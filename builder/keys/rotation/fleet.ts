@@ -8,7 +8,7 @@ import { errorsOf } from '../../verify/finding.ts';
 import { readRelease } from '../../verify/read-release.ts';
 import { checkRelease } from '../../verify/release.ts';
 import { describeFindings } from '../../verify/report.ts';
-import { signersOf } from '../../verify/signature.ts';
+import { signersOf, type CheckedSignature } from '../../verify/signature.ts';
 
 /** Who checks signatures on a device: nobody, the running app when it updates (signed apps), or hardware. */
 export const DEVICE_CHECKS = ['none', 'on-update', 'secure-boot'] as const;
@@ -39,12 +39,16 @@ export async function readFleetRelease(directory: string, name: string): Promise
     const message = `${name} does not hold, so it proves nothing about devices:\n${describeFindings(errors)}`;
     throw new VerifyError('VERIFICATION_FAILED', message, { details: { findings: errors } });
   }
-  const [first, ...others] = signersOf(signature);
+  const [first, ...others] = signersForDevices(signature, chip, name);
   if (manifest.signing === null || first === undefined) {
     const message = `${name} is not signed: there is no key to rotate from`;
     throw new VerifyError('VERIFICATION_FAILED', message);
   }
-  const bootloaderKeys = signersOfBootloader(manifest, release.files, chip);
+  const bootloaderKeys = signersForDevices(
+    bootloaderSignature(manifest, release.files, chip),
+    chip,
+    `the bootloader of ${name}`,
+  );
   const said = checksOf(manifest, bootloaderKeys);
   return {
     name,
@@ -56,15 +60,32 @@ export async function readFleetRelease(directory: string, name: string): Promise
   };
 }
 
-function signersOfBootloader(
+function bootloaderSignature(
   { artifacts }: Manifest,
   files: ReadonlyMap<string, Buffer>,
   chip: Chip,
-): readonly string[] {
+): CheckedSignature | undefined {
   const file = artifacts.find(({ role }) => role === 'bootloader')?.file;
   const bytes = file === undefined ? undefined : files.get(file);
-  if (file === undefined || bytes === undefined) return [];
-  return signersOf(checkBootloaderImage(bytes, { file, chip }).signature);
+  if (file === undefined || bytes === undefined) return undefined;
+  return checkBootloaderImage(bytes, { file, chip }).signature;
+}
+
+/** Those that devices look at: a block beyond the chip's slots proves nothing, and its digest is never burnt. */
+function signersForDevices(
+  signature: CheckedSignature | undefined,
+  chip: Chip,
+  name: string,
+): readonly string[] {
+  if (signature === undefined) return [];
+  const { blocks } = signature;
+  const hasGap = blocks.some(({ index }, position) => index !== position);
+  if (hasGap || new Set(blocks.map(({ block }) => block.scheme)).size > 1) {
+    const problem = hasGap ? 'an empty place in front of a block' : 'blocks of several schemes';
+    const message = `${name} has a signature sector with ${problem}: what devices make of it is not known`;
+    throw new VerifyError('VERIFICATION_FAILED', message);
+  }
+  return signersOf(signature, chip);
 }
 
 function checksOf(

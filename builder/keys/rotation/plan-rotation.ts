@@ -16,6 +16,8 @@ export type RotationRequest = {
   readonly releases: readonly [FleetRelease, ...FleetRelease[]];
   /** The keys that the next release is signed by, in their order. */
   readonly next: readonly NextKey[];
+  /** The next release itself, when it is made already. */
+  readonly to?: FleetRelease;
   readonly checks: DeviceChecks;
   /** Digests (hex) that are in eFuse and not revoked, in the order of their slots. */
   readonly burnt?: readonly string[];
@@ -38,7 +40,11 @@ export type RotationPlan = {
 export function planRotation(request: RotationRequest): RotationPlan {
   const { releases, next, checks } = request;
   const [{ chip }] = releases;
-  const refusals = [...checkFleet(request), ...checkNext(releases, next, chip)];
+  const refusals = [
+    ...checkFleet(request),
+    ...checkNext(releases, next, chip),
+    ...checkBurnt(request, chip),
+  ];
   if (refusals.length > 0) return { refusals, steps: [], notes: [] };
   switch (checks) {
     case 'none':
@@ -59,9 +65,15 @@ export function signStep(next: readonly NextKey[]): string {
   return `Sign the next release in this order: ${next.map(({ name }) => `--key ${name}`).join(' ')}`;
 }
 
-function checkFleet({ releases, checks }: RotationRequest): string[] {
+function checkFleet({ releases, to, checks }: RotationRequest): string[] {
   const [first] = releases;
-  return releases.flatMap((release) => [
+  const forOthers =
+    to === undefined || to.chip.name === first.chip.name
+      ? []
+      : [
+          `${to.name} is for ${to.chip.title}: no device that runs ${first.name} (${first.chip.title}) starts it`,
+        ];
+  const refusals = releases.flatMap((release) => [
     ...(release.chip.name === first.chip.name
       ? []
       : [
@@ -73,6 +85,7 @@ function checkFleet({ releases, checks }: RotationRequest): string[] {
           `${release.name} was built for devices that check signatures otherwise (${release.checks}), not ${checks}`,
         ]),
   ]);
+  return [...refusals, ...forOthers];
 }
 
 function checkNext(
@@ -96,5 +109,17 @@ function checkNext(
         `${name} is a key for ${scheme}; devices that run ${other.name} are built for ${other.scheme} and ignore others`,
       );
   }
+  return refusals;
+}
+
+/** What cannot be in eFuse proves nothing: a digest too many would be taken for one that devices have. */
+function checkBurnt({ burnt = [] }: RotationRequest, chip: Chip): string[] {
+  const { keySlots } = chip.secureBootV2;
+  const refusals: string[] = [];
+  if (burnt.length > keySlots)
+    refusals.push(
+      `${chip.title} holds ${keySlots} digest(s) in eFuse; ${burnt.length} were named with --burnt`,
+    );
+  if (new Set(burnt).size < burnt.length) refusals.push('--burnt names a key twice');
   return refusals;
 }

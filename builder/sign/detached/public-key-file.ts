@@ -2,8 +2,9 @@ import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import { FormatError, SigningError } from '../../errors/families.ts';
 import { readInput } from '../../files/read-input.ts';
-import type { PublicKeyFields } from '../../format/signature-block.ts';
+import { keyDigest, type PublicKeyFields } from '../../format/signature-block.ts';
 import { publicKeyFields } from '../../format/signature-key.ts';
+import { isDevelopmentKey } from '../../keys/development-key.ts';
 import { DEVELOPMENT_MARK } from '../../keys/private-key.ts';
 import { readPublicKey } from '../../keys/public-key.ts';
 
@@ -15,7 +16,7 @@ export type PublicKeyFile = {
   readonly name: string;
   readonly key: KeyObject;
   readonly fields: PublicKeyFields;
-  /** It carries the mark of a development key. */
+  /** It carries the mark of a development key, or is the one of the project. */
   readonly development: boolean;
 };
 
@@ -27,10 +28,11 @@ export function readPublicKeys(
   { projectDirectory }: { readonly projectDirectory: string },
   names: readonly string[],
 ): Promise<readonly PublicKeyFile[]> {
-  return Promise.all(names.map((name) => readPublicKeyFile(resolve(projectDirectory, name), name)));
+  return Promise.all(names.map((name) => readPublicKeyFile(projectDirectory, name)));
 }
 
-async function readPublicKeyFile(path: string, name: string): Promise<PublicKeyFile> {
+async function readPublicKeyFile(projectDirectory: string, name: string): Promise<PublicKeyFile> {
+  const path = resolve(projectDirectory, name);
   const text = (await readInput(path, 'a public key in PEM', KEY_FILE_LIMIT)).toString('utf8');
   if (text.includes('PRIVATE KEY-----')) {
     throw new SigningError(
@@ -43,8 +45,12 @@ async function readPublicKeyFile(path: string, name: string): Promise<PublicKeyF
   }
   const key = readPublicKey(text, name);
   try {
-    const development = text.includes(DEVELOPMENT_MARK);
-    return { name, key, fields: publicKeyFields(key), development };
+    const fields = publicKeyFields(key);
+    const { scheme } = fields;
+    const development =
+      text.includes(DEVELOPMENT_MARK) ||
+      (await isDevelopmentKey({ digest: keyDigest(fields), scheme }, projectDirectory));
+    return { name, key, fields, development };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new SigningError('KEY_WRONG_TYPE', `${name}: ${error.message}`);

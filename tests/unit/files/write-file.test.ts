@@ -26,6 +26,16 @@ describe('writing a file', () => {
     expect(await readdir(root)).toEqual(['a']);
   });
 
+  test('never replaces a private key', async () => {
+    const pem = '-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n';
+    const root = await tempProject({ a: pem });
+    const error = await thrownBy(UsageError, () => writeFileAtomically(join(root, 'a'), BYTES));
+    expect(error.code).toBe('OUTPUT_DENIED');
+    expect(error.message).toMatch(/holds a private key, and was kept$/);
+    expect(await readFile(join(root, 'a'), 'utf8')).toBe(pem);
+    expect(await readdir(root)).toEqual(['a']);
+  });
+
   test('gives it the mode that was asked for', async () => {
     const root = await tempDirectory();
     await writeFileAtomically(join(root, 'a'), BYTES, { mode: 0o600 });

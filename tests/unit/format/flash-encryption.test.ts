@@ -112,6 +112,15 @@ describe('flash encryption is refused', () => {
     expect((await refuse({ address })).message).toContain('not a multiple of 16 bytes');
   });
 
+  test.each([
+    ['xts', 0xfffffff0],
+    ['esp32', 0xfffff0],
+  ] as const)('where addresses end: %s', async (scheme, address) => {
+    expect((await refuse({ scheme, address })).message).toContain('where flash encryption ends');
+    const last = encryptFlash(PLAIN.subarray(0, 16), { scheme, key: counting(32), address });
+    expect(last).toHaveLength(16);
+  });
+
   test.each([1, 17, 287])('for %d bytes', async (length) => {
     expect((await refuse({}, PLAIN.subarray(0, length))).message).toContain('length');
   });

@@ -241,6 +241,13 @@ describe('publicKeyFields', () => {
     const { message } = formatErrorOf(() => publicKeyFields(key));
     expect(message).toContain('RSA with a public exponent of more than 32 bits');
   });
+
+  test('refuses an RSA exponent of 1, under which every number is its own signature', () => {
+    const n = rsaFields().modulus.toString('base64url');
+    const key = createPublicKey({ key: { kty: 'RSA', n, e: 'AQ' }, format: 'jwk' });
+    const { message } = formatErrorOf(() => publicKeyFields(key));
+    expect(message).toContain('the RSA exponent is 1');
+  });
 });
 
 function aKeyOn(namedCurve: string): KeyObject {

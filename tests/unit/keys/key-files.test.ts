@@ -96,6 +96,7 @@ describe('the digest of a key file', () => {
     ['a damaged public key', pem.public(key).replace(/^M.{20}/m, 'MAAA'), 'KEY_UNREADABLE'],
     ['a public key of an unknown kind', pem.public(anEcKey('secp256k1')), 'KEY_WRONG_TYPE'],
     ['a private key of an unknown kind', pem.pkcs8(anEcKey('secp521r1')), 'KEY_WRONG_TYPE'],
+    ['two public keys', pem.public(key) + pem.public(rsa), 'KEY_COUNT'],
     ['a locked key and nobody to ask', pem.locked(key), 'PASSPHRASE_MISSING'],
   ])('is refused for %s', async (_, text, code) => {
     const error = await thrownBy(SigningError, () => digestOf(text));

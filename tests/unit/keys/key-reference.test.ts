@@ -57,17 +57,27 @@ describe('the command of a reference', () => {
     [`'a\\b'`, ['a\\b']],
     [`$HOME *.pem`, ['$HOME', '*.pem']],
     [`'|' \\;`, ['|', ';']],
+    [`a'|'b "2>&1" \\>c`, ['a|b', '2>&1', '>c']],
+    ['https://kms/?a=1&b=2;c', ['https://kms/?a=1&b=2;c']],
   ])('%s is split as a shell would, and nothing is expanded', (text, words) => {
     expect(argsOf(text)).toEqual(words);
   });
 
-  test.each(['a | b', 'a > b', 'a && b', 'a ; b'])(
-    '%s needs a shell and is refused',
-    async (text) => {
-      const error = await thrownBy(SigningError, () => argsOf(text));
-      expect(error.message).toContain('run without a shell');
-    },
-  );
+  test.each([
+    'a | b',
+    'a > b',
+    'a && b',
+    'a ; b',
+    'a|b',
+    'a >b',
+    'a 2>/dev/null',
+    'a; b',
+    'a&',
+    '<a',
+  ])('%s needs a shell and is refused', async (text) => {
+    const error = await thrownBy(SigningError, () => argsOf(text));
+    expect(error.message).toContain('run without a shell');
+  });
 
   test.each([`'a`, `"a`, `a"b`])('%s has a quote that does not end', async (text) => {
     const error = await thrownBy(SigningError, () => argsOf(text));

@@ -125,6 +125,14 @@ describe('with hardware Secure Boot', () => {
     expect(refusals).toEqual([expect.stringContaining('what is said of eFuse is wrong')]);
   });
 
+  test('more digests than eFuse holds, or one twice, prove nothing', () => {
+    const from = release([A], { chip: esp32 });
+    const { refusals } = plan({ from, next: keys(B), checks, burnt: [A, B] });
+    expect(refusals).toEqual(['ESP32 holds 1 digest(s) in eFuse; 2 were named with --burnt']);
+    const twice = plan({ from: release([A]), next: keys(A), checks, burnt: [A, A] });
+    expect(twice.refusals).toEqual(['--burnt names a key twice']);
+  });
+
   test('ESP32 keeps its one key for life', () => {
     const from = release([A], { chip: esp32, bootloaderKeys: [A] });
     expect(plan({ from, next: keys(A), checks }).refusals).toEqual([]);
@@ -155,6 +163,14 @@ describe('whoever checks', () => {
 
   test('devices that check nothing survive every key', () => {
     expect(plan({ from: release([A]), next: keys(B), checks: 'none' }).refusals).toEqual([]);
+  });
+
+  test('a next release for another chip reaches no device', () => {
+    const to = release([A], { name: 'out/2.0', chip: esp32 });
+    const { refusals } = plan({ from: release([A]), to, next: keys(A), checks: 'on-update' });
+    expect(refusals).toEqual([
+      'out/2.0 is for ESP32: no device that runs out/1.0 (ESP32-S3) starts it',
+    ]);
   });
 
   test('releases of other chips, or for devices that check otherwise, are refused', () => {

@@ -66,13 +66,20 @@ describe('a program that is asked', () => {
   });
 
   test('is ended when it answers too much, with all that it started', async () => {
-    const reply = await sh('echo $$ >&2; yes', { answerLimit: 100 });
+    const reply = await sh('echo $$ >&2; sleep 0.3; yes', { answerLimit: 100 });
     expect(reply.kind).toBe('too-much');
     expect(await gone(Number(reply.kind === 'too-much' && reply.errors))).toBe(true);
   });
 
   test('is ended when it is late, with all that it started', async () => {
     const reply = await sh('sleep 1000 & echo $! >&2; wait', { timeoutMs: 300 });
+    expect(reply.kind).toBe('late');
+    expect(await gone(Number(reply.kind === 'late' && reply.errors))).toBe(true);
+  });
+
+  test('is ended with what it started in a session of its own', async () => {
+    const script = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >&2; sleep 1000' & wait`;
+    const reply = await sh(script, { timeoutMs: 500 });
     expect(reply.kind).toBe('late');
     expect(await gone(Number(reply.kind === 'late' && reply.errors))).toBe(true);
   });

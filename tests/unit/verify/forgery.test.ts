@@ -200,8 +200,8 @@ async function signedBy(key: KeyObject, files: Files): Promise<Files> {
 }
 
 describe('a bootloader that is signed for hardware Secure Boot', () => {
-  async function withSignedBootloader(files: Files, key: KeyObject): Promise<Files> {
-    const signers = [pemSigner(privatePem(key), 'key', { development: false })];
+  async function withSignedBootloader(files: Files, ...keys: KeyObject[]): Promise<Files> {
+    const signers = keys.map((key) => pemSigner(privatePem(key), 'key', { development: false }));
     const bytes = fileOf(files, 'bootloader.bin');
     const signed = await signImage(bytes, { secureBoot: { kind: 'bootloader' }, signers });
     return withManifestDigests(withFile(files, 'bootloader.bin', signed));
@@ -220,6 +220,24 @@ describe('a bootloader that is signed for hardware Secure Boot', () => {
     expect(await complaints(await withSignedBootloader(genuine, forger))).toEqual([
       expect.stringMatching(/app is not signed by any of its keys/),
     ]);
+  });
+
+  test('is refused with a block by a key that does not count: a new device would burn that digest', async () => {
+    const files = await withSignedBootloader(genuine, owner, forger);
+    const untrusted = (await errorsIn(files, trusting(owner))).filter(
+      ({ file, code }) => file === 'bootloader.bin' && code === 'SIGNATURE_UNTRUSTED',
+    );
+    expect(untrusted.map(({ message }) => message)).toEqual([
+      expect.stringContaining('signature block 1 is by a key that is not trusted'),
+    ]);
+  });
+
+  test('is refused beside an app whose block by its key is one that no device looks at', async () => {
+    const contents = fileOf(genuine, APP).subarray(0, -0x1000);
+    const blocks = [forger, owner].map((key) => aSignedBlock('rsa3072', contents, key));
+    const app = Buffer.concat([contents, encodeSignatureSector(blocks)]);
+    const files = await withSignedBootloader(withApp(genuine, app), owner);
+    expect(await complaints(files)).toHaveLength(1);
   });
 
   test('is refused beside an app that is not signed at all', async () => {
