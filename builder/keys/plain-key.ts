@@ -8,6 +8,9 @@ const LANDMARKS = [
   '06082a8648ce3d030101', // prime192v1
   '06082a8648ce3d030107', // prime256v1
   '06052b81040022', // secp384r1
+  'a13403320004', // [1] with a point of P-192, uncompressed: the public half, at the other end of an EC key
+  'a14403420004', // the same of P-256
+  'a16403620004', // and of P-384
   '0203010001028201', // RSA: exponent 65537, then a private exponent of 257 to 511 bytes
   '02010002820181', // RSA with 3072 bits: version 0, then the modulus
 ].map((hex) => Buffer.from(hex, 'hex'));
@@ -26,7 +29,7 @@ export function withoutPadding(plain: Buffer): Buffer {
 
 /**
  * Whether decrypted bytes have the landmarks of a private key, though they may be damaged: a wrong passphrase makes noise,
- * in which seven given bytes practically never stand.
+ * in which six given bytes practically never stand.
  */
 export function looksLikeKey(plain: Buffer): boolean {
   return LANDMARKS.some((landmark) => plain.includes(landmark));

@@ -91,7 +91,7 @@ async function unlock(
     );
   }
   throw new SigningError('PASSPHRASE_WRONG', `the passphrase does not open ${name}`, {
-    hint: 'If it is surely the right one, the file is damaged where that cannot be told apart (its salt, or all of it).',
+    hint: 'If it is surely the right one, the file is damaged where that cannot be told apart (its salt, its rounds, or all of it).',
   });
 }
 

@@ -3,6 +3,7 @@ import { hex } from '../errors/hex.ts';
 import { isAppAt } from '../compile/firmware-input.ts';
 import { errorFinding, type Finding } from './finding.ts';
 import { checkImage, type CheckedImage, type ImageOptions } from './image.ts';
+import { signersOf, type CheckedSignature } from './signature.ts';
 
 export type BootloaderOptions = ImageOptions & {
   /** Flash offset of the partition table, which the bootloader must not reach. */
@@ -46,4 +47,21 @@ export function checkBootloaderImage(bytes: Buffer, options: BootloaderOptions):
     );
   }
   return { ...checked, findings: [...checked.findings, ...findings] };
+}
+
+/**
+ * That a bootloader which is signed for hardware Secure Boot starts the app beside it: the keys that a new device trusts are
+ * those of its bootloader. Source: ESP-IDF secure_boot_v2/secure_boot.c, first boot.
+ */
+export function checkStartsApp(
+  { signature, chip }: CheckedImage,
+  appSignature: CheckedSignature | undefined,
+  file: string,
+): readonly Finding[] {
+  if (signature === undefined || chip === undefined) return [];
+  const keys = signersOf(signature, chip);
+  if (signersOf(appSignature, chip).some((key) => keys.includes(key))) return [];
+  const message =
+    'is signed for hardware Secure Boot, but the app is not signed by any of its keys: no device would start it';
+  return [errorFinding('SIGNATURE_KEY', message, { file })];
 }

@@ -11,7 +11,7 @@ import { isFilledWith } from '../format/byte-reader.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
 import { APP_TYPE, isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import { checkAppImage } from './app-image.ts';
-import { checkBootloaderImage } from './bootloader-image.ts';
+import { checkBootloaderImage, checkStartsApp } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
 import { checkOtadata } from './otadata.ts';
 import { signersOfImage, type ImageOptions } from './image.ts';
@@ -62,14 +62,16 @@ function checkParts(
     ...(refusedKeys === undefined ? {} : { refusedKeys }),
     ...(publicKeys === undefined ? {} : { publicKeys }),
   });
+  const bootloaderName = `${name} (bootloader)`;
   const checkedBootloader = checkBootloaderImage(bootloader.bytes, {
-    file: `${name} (bootloader)`,
+    file: bootloaderName,
     chip,
     tableOffset,
     partitionsEnd: Math.max(...partitions.map(({ offset, size }) => offset + size)),
     ...(trustedKeys === undefined || !bootloader.signed ? {} : { trustedKeys }),
     ...(refusedKeys === undefined ? {} : { refusedKeys }),
   });
+  const startsApp = checkStartsApp(checkedBootloader, checkedApp.signature, bootloaderName);
   const unproved = trustedKeys === undefined ? [] : [unprovedFinding(name)];
   const checkedTable = checkTable(tableBytes, {
     file: `${name} (partition table)`,
@@ -80,7 +82,7 @@ function checkParts(
     kind: 'flash-image',
     signedBy: signersOfImage(checkedApp),
     checks: [
-      { title: 'bootloader', findings: checkedBootloader.findings },
+      { title: 'bootloader', findings: [...checkedBootloader.findings, ...startsApp] },
       { title: 'partition table', findings: checkedTable.findings },
       { title: 'app image and signature', findings: [...checkedApp.findings, ...unproved] },
       {

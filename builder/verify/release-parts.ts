@@ -6,12 +6,12 @@ import { isOtadata, isOtaSlot } from '../format/partition-types.ts';
 import type { ArtifactRole, Manifest } from '../manifest/manifest.ts';
 import { MANIFEST } from '../manifest/release-files.ts';
 import { checkAppImage, type CheckedApp } from './app-image.ts';
-import { checkBootloaderImage } from './bootloader-image.ts';
+import { checkBootloaderImage, checkStartsApp } from './bootloader-image.ts';
 import { errorFinding, type Check, type Finding } from './finding.ts';
 import type { CheckedImage } from './image.ts';
 import { checkReleaseOtadata } from './otadata.ts';
 import type { ReleaseOptions } from './release.ts';
-import { signersOf, type CheckedSignature } from './signature.ts';
+import type { CheckedSignature } from './signature.ts';
 import { checkReleaseTables } from './release-tables.ts';
 
 /** What is checked of a release, and against what. */
@@ -202,13 +202,7 @@ function checkBootloader(
   }
   findings.push(...compareFlashSettings(checked, manifest));
   if (checked.signature === undefined) return { findings, signed: false };
-  const keys = signersOf(checked.signature, chip);
-  // The keys that a new device trusts are those of its bootloader (ESP-IDF secure_boot.c, first boot).
-  if (!signersOf(appSignature, chip).some((key) => keys.includes(key))) {
-    const message =
-      'is signed for hardware Secure Boot, but the app is not signed by any of its keys: no device would start it';
-    findings.push(errorFinding('SIGNATURE_KEY', message, { file }));
-  }
+  findings.push(...checkStartsApp(checked, appSignature, file));
   return { findings, signed: true };
 }
 

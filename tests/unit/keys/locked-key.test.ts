@@ -156,6 +156,26 @@ describe('damage is found', () => {
       expect((await refusal(damagedAt(lockedRsa, at))).code).toBe('KEY_UNREADABLE');
   }, 30_000);
 
+  test.each(['ecdsa192', 'ecdsa256', 'ecdsa384'] as const)(
+    'anywhere in the encrypted part of a key of %s',
+    async (scheme) => {
+      const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc' } as const;
+      const text = aPrivateKey(scheme)
+        .export({ ...options, passphrase: PASSPHRASE })
+        .toString();
+      const size = bytesOf(text).length;
+      // The cipher's OID, its IV, and a header of 3 bytes stand in front.
+      const oid = Buffer.from('60864801650304012a0410', 'hex');
+      const start = bytesOf(text).indexOf(oid) + oid.length + 16 + 3;
+      for (let at = start; at < size; at += 1) {
+        const damaged = bytesOf(text);
+        damaged.writeUInt8(damaged.readUInt8(at) ^ 0x10, at);
+        expect((await refusal(damaged)).code, `${at}`).toBe('KEY_UNREADABLE');
+      }
+    },
+    30_000,
+  );
+
   test.each<[string, string | Buffer, SigningCode]>([
     ['in how it is encrypted', damagedAt(locked, 2), 'KEY_UNREADABLE'],
     ['by cutting it short', locked.replace(/\n.*\n-----END/, '\n-----END'), 'KEY_UNREADABLE'],

@@ -7,6 +7,7 @@ import { keyDigestOfPublicKey } from '../../../builder/format/signature-key.ts';
 import { signManifest } from '../../../builder/keys/sign-manifest.ts';
 import { pemSigner } from '../../../builder/keys/pem-signer.ts';
 import { MANIFEST, MANIFEST_SIGNATURE } from '../../../builder/manifest/release-files.ts';
+import { checkFlashFile } from '../../../builder/verify/flash-file.ts';
 import { signImage } from '../../../builder/sign/sign-image.ts';
 import { privatePem } from '../../support/pem.ts';
 import {
@@ -220,6 +221,18 @@ describe('a bootloader that is signed for hardware Secure Boot', () => {
     expect(await complaints(await withSignedBootloader(genuine, forger))).toEqual([
       expect.stringMatching(/app is not signed by any of its keys/),
     ]);
+  });
+
+  test('is refused in a full-flash image too, beside an app by another key', async () => {
+    const inFlash = async (key: KeyObject): Promise<string[]> => {
+      const signed = fileOf(await withSignedBootloader(genuine, key), 'bootloader.bin');
+      const bytes = Buffer.from(fileOf(genuine, FIRMWARE));
+      signed.copy(bytes);
+      const { checks } = checkFlashFile({ bytes, start: 0x1000, chip: esp32, name: FIRMWARE });
+      return checks.flatMap(({ findings }) => findings.map(({ code }) => code));
+    };
+    expect(await inFlash(owner)).not.toContain('SIGNATURE_KEY');
+    expect(await inFlash(forger)).toContain('SIGNATURE_KEY');
   });
 
   test('is refused with a block by a key that does not count: a new device would burn that digest', async () => {
