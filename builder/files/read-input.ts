@@ -40,10 +40,10 @@ export async function withChunks(
   { what, limit = INPUT_LIMIT }: { readonly what: string; readonly limit?: number },
   use: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
-  await withInput(path, { what, limit }, async (file) => {
-    const chunk = Buffer.allocUnsafe(CHUNK_SIZE);
+  await withInput(path, { what, limit }, async (file, size) => {
+    const chunk = Buffer.allocUnsafe(Math.max(1, Math.min(size, CHUNK_SIZE)));
     for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_SIZE);
+      const { bytesRead } = await file.read(chunk, 0, chunk.length);
       if (bytesRead === 0) return;
       await use(chunk.subarray(0, bytesRead));
     }
@@ -53,14 +53,14 @@ export async function withChunks(
 async function withInput<T>(
   path: string,
   { what, limit }: { readonly what: string; readonly limit: number },
-  use: (file: FileHandle) => Promise<T>,
+  use: (file: FileHandle, size: number) => Promise<T>,
 ): Promise<T> {
   try {
     // Without O_NONBLOCK a pipe with no writer would be waited for, for ever.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      await requireRegular(file, path, { what, limit });
-      return await use(file);
+      const size = await requireRegular(file, path, { what, limit });
+      return await use(file, size);
     } finally {
       await file.close();
     }
@@ -69,11 +69,12 @@ async function withInput<T>(
   }
 }
 
+/** Its size in bytes. */
 async function requireRegular(
   file: FileHandle,
   path: string,
   { what, limit }: { readonly what: string; readonly limit: number },
-): Promise<void> {
+): Promise<number> {
   const stat = await file.stat();
   const where = { file: path };
   if (stat.isDirectory())
@@ -86,7 +87,7 @@ async function requireRegular(
       `${path} is not a regular file; ${what} was expected`,
       { where },
     );
-  if (stat.size <= limit) return;
+  if (stat.size <= limit) return stat.size;
   throw new FormatError(
     'TOO_LARGE',
     `${path} has ${stat.size} bytes; ${what} has at most ${limit}`,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { UsageError } from '../errors/families.ts';
 import type { SecretOptions } from '../keys/secret-source.ts';
 import type { Signer } from '../keys/signer.ts';
+import { someAtATime } from '../process/some-at-a-time.ts';
 import { channelOf, isChannel, newestFirst } from '../release-index/versions.ts';
 import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
 import {
@@ -107,21 +108,21 @@ function targetOptions(job: PublishJob, trust: Trust | undefined) {
 }
 
 async function checkReleases(job: PublishJob): Promise<readonly Publishable[]> {
-  const releases: Publishable[] = [];
-  for (const name of job.releases) {
-    job.signal.throwIfAborted();
-    const { projectDirectory, trust } = job;
-    const release = await checkPublishable(name, {
-      projectDirectory,
-      ...(trust === undefined ? {} : { trust }),
-    });
-    const twin = releases.find(({ stem }) => stem === release.stem);
+  const { projectDirectory, trust, signal } = job;
+  const releases = await someAtATime(job.releases, CHECKS_AT_ONCE, (name) => {
+    signal.throwIfAborted();
+    return checkPublishable(name, { projectDirectory, ...(trust === undefined ? {} : { trust }) });
+  });
+  for (const [index, release] of releases.entries()) {
+    const twin = releases.slice(0, index).find(({ stem }) => stem === release.stem);
     if (twin !== undefined)
-      throw new UsageError('USAGE', `${twin.name} and ${name} are both ${release.stem}`);
-    releases.push(release);
+      throw new UsageError('USAGE', `${twin.name} and ${release.name} are both ${release.stem}`);
   }
   return releases;
 }
+
+/** Each has an app in memory. */
+const CHECKS_AT_ONCE = 4;
 
 const DRILL_CHANNEL = 'drill';
 

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { PublishError } from '../../errors/families.ts';
 import type { Signer } from '../../keys/signer.ts';
 import { withEntry, type ReleaseIndex } from '../../release-index/release-index.ts';
+import { someAtATime } from '../../process/some-at-a-time.ts';
 import type { RoleTrust } from '../../verify/trust-policy.ts';
 import type { GateName } from '../gates.ts';
 import { entryOf, subjectOf } from '../index-entry.ts';
@@ -45,28 +46,43 @@ export function dirTarget(name: string, directory: string, options: DirTargetOpt
       return knownReleases(current);
     },
     publish: async (publications, signers, done) => {
-      const releases: PublishedRelease[] = [];
-      for (const publication of publications) {
-        options.signal.throwIfAborted();
-        const place = await openPlace(root, publication.release.targetName);
-        const published = await publishOne(place, publication, {
-          options,
-          signers,
-          read: () => readIndex(place, policy(signers)),
+      const boards = [...new Set(publications.map(({ release }) => release.targetName))];
+      // Boards have nothing to do with each other, and most of the time goes into waiting for the disk.
+      const releases = await someAtATime(boards, BOARDS_AT_ONCE, async (targetName) => {
+        const ofBoard = publications.filter(({ release }) => release.targetName === targetName);
+        return publishAll(await openPlace(root, targetName), ofBoard, {
+          work: { options, signers, read: (place) => readIndex(place, policy(signers)) },
+          done,
         });
-        releases.push(published);
-        done(published);
-      }
-      return { target: name, releases };
+      });
+      return { target: name, releases: releases.flat() };
     },
   };
 }
 
+const BOARDS_AT_ONCE = 4;
+
 type Work = {
   readonly options: DirTargetOptions;
   readonly signers: readonly Signer[];
-  readonly read: () => Promise<CurrentIndex | undefined>;
+  readonly read: (place: string) => Promise<CurrentIndex | undefined>;
 };
+
+/** The versions of one board, one after the other: the last one has the channel. */
+async function publishAll(
+  place: string,
+  publications: readonly Publication[],
+  { work, done }: { readonly work: Work; readonly done: (release: PublishedRelease) => void },
+): Promise<readonly PublishedRelease[]> {
+  const releases: PublishedRelease[] = [];
+  for (const publication of publications) {
+    work.options.signal.throwIfAborted();
+    const published = await publishOne(place, publication, work);
+    releases.push(published);
+    done(published);
+  }
+  return releases;
+}
 
 async function publishOne(
   place: string,
@@ -122,7 +138,7 @@ async function readAdmitting(
 ): Promise<CurrentIndex | undefined> {
   const { release } = publication;
   await clearLeftovers(place);
-  const current = await read();
+  const current = await read(place);
   publication.admit?.(knownReleases(current));
   requireSameSubject(current?.index, publication, place);
   const { version } = release.manifest;

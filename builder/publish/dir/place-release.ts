@@ -4,6 +4,7 @@ import { PublishError } from '../../errors/families.ts';
 import { copyInput } from '../../files/copy-input.ts';
 import { hashInput } from '../../files/read-input.ts';
 import { syncDirectory } from '../../files/sync-directory.ts';
+import { someAtATime } from '../../process/some-at-a-time.ts';
 import { MOST_BYTES } from '../../verify/read-release.ts';
 import type { Publishable, PublishedFile } from '../publishable.ts';
 import type { HeldLock } from './lock.ts';
@@ -36,7 +37,11 @@ export async function placeRelease(
   }
   const staging = partialName(path);
   await mkdir(staging);
-  await copyFiles(release, staging, signal);
+  // Most of the time goes into waiting for the disk.
+  await someAtATime(release.files, COPIES_AT_ONCE, async (file) => {
+    signal.throwIfAborted();
+    await copyFile(release, file, staging);
+  });
   await chmod(staging, DIRECTORY_MODE);
   await syncDirectory(staging);
   const other = differingFile(await filesIn(staging), release.files);
@@ -51,23 +56,6 @@ export async function placeRelease(
   await rename(staging, path);
   await syncDirectory(dirname(path));
   return { already: false };
-}
-
-/** Some at a time: most of the time goes into waiting for the disk. All have ended when one that failed is reported. */
-async function copyFiles(
-  release: Publishable,
-  staging: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const waiting = [...release.files];
-  const copyWaiting = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      signal.throwIfAborted();
-      await copyFile(release, file, staging);
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copyWaiting));
-  for (const result of ended) if (result.status === 'rejected') throw result.reason as Error;
 }
 
 async function copyFile(
