@@ -4,7 +4,11 @@ import { someAtATime } from '../../../builder/process/some-at-a-time.ts';
 const later = (turns: number): Promise<void> =>
   turns === 0
     ? Promise.resolve()
-    : new Promise((resolve) => setImmediate(() => { resolve(later(turns - 1)); }));
+    : new Promise((resolve) =>
+        setImmediate(() => {
+          resolve(later(turns - 1));
+        }),
+      );
 
 describe('someAtATime', () => {
   test('gives every result in the order of the items, however long each takes', async () => {
