@@ -58,15 +58,17 @@ export async function compileMicroPython(
 ): Promise<FinishedBuild> {
   const { environment, projectDirectory, signal } = context;
   const root = cacheDirectory(environment);
-  const checkout = await openCheckout(resolve(projectDirectory, plan.source.directory), root);
+  const [checkout, toolchain] = await Promise.all([
+    openCheckout(resolve(projectDirectory, plan.source.directory), root),
+    openToolchain(plan.source, {
+      environment,
+      signal,
+      note: (message) => {
+        context.note(message);
+      },
+    }),
+  ]);
   requireSameSources(plan.source.fingerprint, checkout.fingerprint, plan.source.directory);
-  const toolchain = await openToolchain(plan.source, {
-    environment,
-    signal,
-    note: (message) => {
-      context.note(message);
-    },
-  });
   context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
   const cache = buildCache(root);
   const key = checkout.readsElsewhere ? undefined : await keyOf(plan, toolchain);

@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { readlink, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { hashInput } from '../files/read-input.ts';
+import { someAtATime } from '../process/some-at-a-time.ts';
 import { isSource, listSources } from './sources.ts';
 import type { Submodules } from './submodules.ts';
+
+const FILES_AT_ONCE = 8;
 
 export type Fingerprint = {
   /** SHA-256 over paths and contents. */
@@ -25,16 +28,19 @@ export async function fingerprintOf(
   const hash = createHash('sha256');
   const top = await realpath(directory);
   let readsElsewhere = false;
-  for (const { path, kind } of await listSources(directory, submodules, leaveOut)) {
+  const sources = (await listSources(directory, submodules, leaveOut)).filter(
     // What a build of the host tool left there decides nothing.
-    if (kind === 'directory' || !isSource(path, leaveOut)) continue;
+    ({ path, kind }) => kind !== 'directory' && isSource(path, leaveOut),
+  );
+  const entries = await someAtATime(sources, FILES_AT_ONCE, async ({ path, kind }) => {
     const place = join(directory, path);
-    hash.update(`${path}\0`);
-    if (kind === 'link') hash.update(`${await readlink(place)}\0`);
+    const link = kind === 'link' ? `${await readlink(place)}\0` : '';
     const target = kind === 'link' ? await outside(place, top) : 'file';
     if (target === 'directory') readsElsewhere = true;
-    if (target === 'file') hash.update(`${await contentOf(place)}\0`);
-  }
+    const content = target === 'file' ? `${await contentOf(place)}\0` : '';
+    return `${path}\0${link}${content}`;
+  });
+  for (const entry of entries) hash.update(entry);
   return { fingerprint: hash.digest('hex'), readsElsewhere };
 }
 

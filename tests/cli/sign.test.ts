@@ -477,7 +477,7 @@ describe('Secure Boot V1', () => {
     expect(signed.subarray(0, app.length).equals(app)).toBe(true);
     expect((await sign('v1-again.bin', 'esp32.bin', ...key)).equals(signed)).toBe(true);
     const { stdout } = await verified('v1.bin', '--trust', 'ecdsa256-first.pub.pem');
-    expect(stdout).toContain('Signed by the keys below; trusted: ecdsa256-first.pub.pem.');
+    expect(stdout).toContain('Signed by the keys below, held against ecdsa256-first.pub.pem.');
     for (const trust of [
       [],
       ['--trust', 'ecdsa256-second.pub.pem'],

@@ -97,7 +97,7 @@ function describeFlashing(
     `           ${colours.cyan(flash)}`,
     `This writes over the second slot, at ${hex(app?.offset ?? 0)}: only for a device with this very layout that runs from`,
     'the first one (esp32.Partition(esp32.Partition.RUNNING).info() says). Where the second one runs, write the',
-    ".app-bin to the first slot's offset, and the OTA data that `ota-build otadata trial --from slot1 --to slot0` makes.",
+    `.app-bin to the first slot's offset, and the OTA data that \`${command} otadata trial --from slot1 --to slot0\` makes.`,
     'The device then comes back by itself, or says on the serial line why not.',
     `${colours.cyan(`${command} publish ${place} --drill --to TARGET`)} publishes it, in a channel of its own.`,
   ];

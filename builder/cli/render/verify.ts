@@ -89,7 +89,7 @@ function describeOrigin({ trust, signedBy, manifest }: Verification): string[] {
   const origin =
     trust === undefined
       ? 'Signed by the keys below. No trust file was given (--trust), so this proves integrity, not who signed.'
-      : `Signed by the keys below; trusted: ${trust.file}.`;
+      : `Signed by the keys below, held against ${trust.file}.`;
   return [origin, ...keys];
 }
 
