@@ -11,6 +11,7 @@ import { addPublishCommand } from './commands/publish.ts';
 import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { SigningError, UsageError } from '../errors/families.ts';
+import { groupItems } from './help-groups.ts';
 import { isGitHub } from './github/github-log.ts';
 import { withoutCommands } from './github/workflow-command.ts';
 import { Output } from './output.ts';
@@ -77,6 +78,7 @@ function createProgram(host: CommandHost): Command {
     // `fetch --version 1.2.3` is an option of fetch.
     .enablePositionalOptions()
     .exitOverride()
+    .configureHelp({ groupItems })
     .configureOutput({
       writeOut: (text) => void edge.stdout.write(text),
       writeErr: (text) => void edge.stderr.write(text),

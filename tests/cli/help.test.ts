@@ -56,6 +56,13 @@ describe('help', () => {
     expect((await work.runHere(['build', '--help'])).stdout).toBe(stdout);
   });
 
+  test.each(VERBS)('has the options of every command last, in one order: %s', async (verb) => {
+    const sub = SUBCOMMANDS[verb];
+    const { stdout } = await work.runHere([verb, ...(sub === undefined ? [] : [sub]), '--help']);
+    const headings = [...stdout.matchAll(/^([A-Z][^,\n]*):$/gm)].map(([, heading]) => heading);
+    expect(headings.slice(-2)).toEqual(['Output', 'Options']);
+  });
+
   test.each(VERBS)('takes --json, --quiet and --verbose: %s', async (verb) => {
     const sub = SUBCOMMANDS[verb];
     const args = sub === undefined ? [verb, '--help'] : [verb, sub, '--help'];

@@ -14,6 +14,7 @@ export function addVerifyCommand(program: Command, host: CommandHost): void {
       .argument('<path>', 'release directory, image, partition table or OTA data'),
   )
     .description('check a release or a file as the chip would; exit 0 only when everything holds')
+    .optionsGroup('What it is:')
     .option('--data', 'the file is a signed data partition, which its bytes do not tell')
     .optionsGroup('Trust:')
     .option('--trust <file>', 'public key in PEM, or a trust.yaml, whose keys must have signed')
