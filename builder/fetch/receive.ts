@@ -87,7 +87,7 @@ async function receiveFile(
     await receivePart(context, listed, receiving);
   }
   await rename(path + PART, path).catch((error: unknown) => {
-    throw describeWriteFailure(error, path);
+    throw describeWriteFailure(error, path, 'what has arrived is kept for the next run');
   });
 }
 

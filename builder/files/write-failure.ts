@@ -1,19 +1,13 @@
 import { UsageError } from '../errors/families.ts';
 
-/** Turns a file system's refusal to write into a sentence; any other error is returned as it is. */
-export function describeWriteFailure(error: unknown, path: string): unknown {
+/**
+ * Turns a file system's refusal to write into a sentence; any other error is returned as it is. `left` says what became of what had
+ * been written when the disk was full.
+ */
+export function describeWriteFailure(error: unknown, path: string, left?: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   const options = { where: { file: path }, cause: error };
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new UsageError(
-      'DISK_FULL',
-      `${path} cannot be written: the disk is full; nothing was left behind`,
-      {
-        ...options,
-        hint: 'Free some space, or choose another directory with --out.',
-      },
-    );
-  }
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return diskFull(options, left);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new UsageError(
       'OUTPUT_DENIED',
@@ -47,4 +41,15 @@ export function describeWriteFailure(error: unknown, path: string): unknown {
     );
   }
   return error;
+}
+
+function diskFull(
+  { where, cause }: { readonly where: { readonly file: string }; readonly cause: unknown },
+  left = 'nothing was left behind',
+): UsageError {
+  return new UsageError('DISK_FULL', `${where.file} cannot be written: the disk is full; ${left}`, {
+    where,
+    cause,
+    hint: 'Free some space, or choose another directory with --out.',
+  });
 }

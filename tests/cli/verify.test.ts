@@ -77,7 +77,7 @@ describe('verify --trust', () => {
       'first.pub.pem',
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/trusted: .*first\.pub\.pem/);
+    expect(stdout).toMatch(/held against .*first\.pub\.pem/);
     expect(stdout).toContain(trustedDigest);
   });
 

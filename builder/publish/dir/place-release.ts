@@ -36,6 +36,22 @@ export async function placeRelease(
     return { already: true };
   }
   const staging = partialName(path);
+  try {
+    await stage(release, staging, signal);
+    signal.throwIfAborted();
+    await lock.requireHeld();
+    await rename(staging, path);
+  } catch (error) {
+    // It may be why the disk is full.
+    await rm(staging, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+  return { already: false };
+}
+
+/** Copies a release to `staging`, on the disk and read back. */
+async function stage(release: Publishable, staging: string, signal: AbortSignal): Promise<void> {
   await mkdir(staging);
   // Most of the time goes into waiting for the disk.
   await someAtATime(release.files, COPIES_AT_ONCE, async (file) => {
@@ -49,13 +65,8 @@ export async function placeRelease(
     throw new PublishError(
       'ASSET_MISMATCH',
       `${join(staging, other)} does not read back as it was written; nothing was published`,
-      { where: { file: path } },
+      { where: { file: staging } },
     );
-  signal.throwIfAborted();
-  await lock.requireHeld();
-  await rename(staging, path);
-  await syncDirectory(dirname(path));
-  return { already: false };
 }
 
 async function copyFile(

@@ -113,9 +113,8 @@ describe('a directory that is published to', () => {
     const error = await thrownBy(PublishError, () => publish('changed', release));
     expect(error.code).toBe('ASSET_MISMATCH');
     expect(error.message).toContain('flash_args');
-    expect(
-      (await readdir(work.path('changed', BOARD))).filter((name) => !name.startsWith('.')),
-    ).toEqual([]);
+    // Nothing of what was begun, either: it may be why a disk is full.
+    expect(await readdir(work.path('changed', BOARD))).toEqual([]);
   });
 
   test('is asked once more under the lock whether the release may go there', async () => {
