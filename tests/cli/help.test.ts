@@ -56,6 +56,19 @@ describe('help', () => {
     expect((await work.runHere(['build', '--help'])).stdout).toBe(stdout);
   });
 
+  test.each(['keys generate', 'keys rotate', 'keys trust add', 'verify', 'sign'])(
+    'has under Output what is about output: %s',
+    async (name) => {
+      const { stdout } = await work.runHere([...name.split(' '), '--help']);
+      const [, output = ''] = /^Output:\n((?: .*\n)+)/m.exec(stdout) ?? [];
+      expect([...output.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, name]) => name)).toEqual([
+        '--json',
+        '--quiet',
+        '--verbose',
+      ]);
+    },
+  );
+
   test.each(VERBS)('has the options of every command last, in one order: %s', async (verb) => {
     const sub = SUBCOMMANDS[verb];
     const { stdout } = await work.runHere([verb, ...(sub === undefined ? [] : [sub]), '--help']);

@@ -12,7 +12,7 @@ const SCHEMES = ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const;
 const TOOLCHAINS = ['auto', 'local', 'container'] as const;
 const FLASH_SIZES = ['keep', '1MB', '2MB', '4MB', '8MB', '16MB', '32MB', '64MB', '128MB'] as const;
 
-/** Options of every command: how results and progress are shown. */
+/** Options of every command: how results and progress are shown. What a command adds behind them is about something else. */
 export function withOutputOptions<Args extends unknown[], Options extends OptionValues>(
   command: Command<Args, Options>,
 ) {
@@ -20,7 +20,8 @@ export function withOutputOptions<Args extends unknown[], Options extends Option
     .optionsGroup('Output:')
     .option('--json', 'print the result as one JSON object on stdout, progress on stderr')
     .option('--quiet', 'print results, warnings and errors only')
-    .option('--verbose', 'print more, and stack traces with errors');
+    .option('--verbose', 'print more, and stack traces with errors')
+    .optionsGroup('How:');
 }
 
 /** Options that decide what a release is: `build` and `plan` share them. */
