@@ -4,10 +4,10 @@ import { FormatError } from '../errors/families.ts';
 import { parseDependenciesLock, type ManagedComponent } from '../esp-idf/dependencies-lock.ts';
 import { parseProjectDescription } from '../esp-idf/project-description.ts';
 import { hashInput, readInput } from '../files/read-input.ts';
-import type { Checkout } from '../micropython/checkout.ts';
+import type { SourceTree } from '../micropython/source-tree.ts';
 import { submoduleSources } from '../micropython/submodule-sources.ts';
 import { checkSchema, z } from '../schema/schema.ts';
-import type { Toolchain } from '../toolchain/toolchain.ts';
+import type { ToolchainIdentity } from '../toolchain/toolchain.ts';
 
 /** Where a finished build keeps the list of what went into it. */
 export const INVENTORY = 'ota-build-inventory.json';
@@ -39,18 +39,19 @@ export type InventoryRequest = {
   readonly build: string;
   /** The copy of the sources in which it was built. */
   readonly tree: string;
-  readonly checkout: Checkout;
-  readonly toolchain: Toolchain;
+  /** Where the copy was made from. */
+  readonly original: Pick<SourceTree, 'directory' | 'submodules'>;
+  readonly idf: ToolchainIdentity['source'];
   readonly chip: string;
 };
 
 /** Takes down what went into a finished build, in the build directory. Throws FormatError for a lock file that is none. */
 export async function writeInventory(request: InventoryRequest): Promise<void> {
-  const { build, checkout, toolchain } = request;
+  const { build, original, idf } = request;
   const inventory: BuildInventory = {
     schema: 1,
-    idf: { ...toolchain.source },
-    submodules: [...(await submoduleSources(checkout))],
+    idf: { ...idf },
+    submodules: [...(await submoduleSources(original))],
     components: [...(await managedComponents(request))],
     frozen: await frozenFiles(join(build, 'frozen_mpy')),
   };

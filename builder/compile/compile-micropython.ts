@@ -6,11 +6,12 @@ import { cacheDirectory, clearOld } from '../files/cache-directory.ts';
 import { findProgram } from '../files/find-program.ts';
 import { packageDirectory } from '../files/package-directory.ts';
 import { hashInput, readInput } from '../files/read-input.ts';
-import { openCheckout, type Checkout } from '../micropython/checkout.ts';
+import { fingerprintOf } from '../micropython/fingerprint.ts';
+import { openSourceTree, type SourceTree } from '../micropython/source-tree.ts';
 import { copyWorkTree } from '../micropython/work-tree.ts';
 import type { Context } from '../pipeline/context.ts';
 import { openToolchain } from '../toolchain/open-toolchain.ts';
-import type { Toolchain } from '../toolchain/toolchain.ts';
+import type { Toolchain, ToolchainIdentity } from '../toolchain/toolchain.ts';
 import { buildCache, cacheKey, type BuildCache } from './build-cache.ts';
 import { INVENTORY, writeInventory } from './build-inventory.ts';
 import { requireSameSources, writeBuildInputs, type BuildInputs } from './build-inputs.ts';
@@ -58,66 +59,77 @@ export async function compileMicroPython(
 ): Promise<FinishedBuild> {
   const { environment, projectDirectory, signal } = context;
   const root = cacheDirectory(environment);
-  const [checkout, toolchain] = await Promise.all([
-    openCheckout(resolve(projectDirectory, plan.source.directory), root),
-    openToolchain(plan.source, {
-      environment,
-      signal,
-      note: (message) => {
-        context.note(message);
-      },
-    }),
-  ]);
-  requireSameSources(plan.source.fingerprint, checkout.fingerprint, plan.source.directory);
+  const original = await openSourceTree(resolve(projectDirectory, plan.source.directory), root);
+  const toolchain = await openToolchain(plan.source, {
+    environment,
+    signal,
+    note: (message) => {
+      context.note(message);
+    },
+  });
   context.note(`MicroPython ${plan.source.described} with ${toolchain.title}`);
   const cache = buildCache(root);
-  const key = checkout.readsElsewhere ? undefined : await keyOf(plan, toolchain);
+  const identity = await toolchain.identify();
+  const key = await keyOf(plan, identity);
   if (useCache && key !== undefined) {
     const directory = await cache.find(key);
-    if (directory !== undefined) {
+    if (directory !== undefined && (await isAllThatCounts(original, plan))) {
       context.note('nothing changed since an earlier build: its result is taken from the cache');
       return { directory, fromCache: true, discard: () => cache.discard(directory) };
     }
   }
-  return build({ context, plan, checkout, toolchain, root, cache, key });
+  return build({ context, plan, original, toolchain, identity, root, cache, key });
+}
+
+/** False when the sources lead to files that are in no fingerprint. Throws CompileError when they are not those of the plan. */
+async function isAllThatCounts(
+  original: SourceTree,
+  { source }: MicroPythonPlan,
+): Promise<boolean> {
+  const { fingerprint, readsElsewhere } = await fingerprintOf(original);
+  requireSameSources(source.fingerprint, fingerprint, source.directory);
+  return !readsElsewhere;
 }
 
 type Build = {
   readonly context: Context;
   readonly plan: MicroPythonPlan;
-  readonly checkout: Checkout;
+  /** The user's sources, which are only read. */
+  readonly original: SourceTree;
   readonly toolchain: Toolchain;
+  readonly identity: ToolchainIdentity;
   readonly root: string;
   readonly cache: BuildCache;
   readonly key: string | undefined;
 };
 
 async function build(request: Build): Promise<FinishedBuild> {
-  const { context, plan, checkout, toolchain, root, cache, key } = request;
+  const { context, plan, original, toolchain, identity, root, cache, key } = request;
   const work = await createWorkDirectory(
     root,
-    [checkout.directory, plan.board, plan.variant ?? ''].join('\n'),
+    [original.directory, plan.board, plan.variant ?? ''].join('\n'),
   );
   try {
     const tree = join(work.path, 'micropython');
-    await copyWorkTree(checkout, tree, {
+    const copied = await copyWorkTree(original, tree, {
       withHostTools: toolchain.kind === 'local',
       throwIfInterrupted: () => {
         context.throwIfInterrupted();
       },
     });
+    requireSameSources(plan.source.fingerprint, copied.fingerprint, plan.source.directory);
     const inputs = await writeBuildInputs(plan, {
       tree,
       inputs: join(work.path, 'inputs'),
       projectDirectory: context.projectDirectory,
-      boardManifest: inTree(plan.source.boardManifest, checkout.directory, tree),
+      boardManifest: inTree(plan.source.boardManifest, original.directory, tree),
     });
     const directory = join(work.path, 'build');
     const logFile = join(root, 'logs', `${plan.stem}-${basename(work.path)}.log`);
     await runIdf(context, {
       toolchain,
       build: directory,
-      tree: { copy: tree, original: checkout.directory },
+      tree: { copy: tree, original: original.directory },
       logFile,
       request: {
         program: 'idf.py',
@@ -129,9 +141,11 @@ async function build(request: Build): Promise<FinishedBuild> {
       },
     });
     await checkOutcome({ directory, inputs, chip: plan.chip, logFile });
-    await writeInventory({ build: directory, tree, checkout, toolchain, chip: plan.chip });
+    const idf = identity.source;
+    await writeInventory({ build: directory, tree, original, idf, chip: plan.chip });
     await clearOld(dirname(logFile), /\.log$/, LOGS_MS);
-    const kept = await cache.keep(key, directory, [...RESULTS, INVENTORY]);
+    const keptFor = copied.readsElsewhere ? undefined : key;
+    const kept = await cache.keep(keptFor, directory, [...RESULTS, INVENTORY]);
     return { directory: kept, fromCache: false, discard: () => cache.discard(kept) };
   } finally {
     await work.remove();
@@ -209,7 +223,10 @@ function inTree(path: string, original: string, copy: string): string {
  * The key of all that goes into a build; undefined for one that also reads files that we do not know of: C modules and
  * manifests of the project may take in anything.
  */
-async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<string | undefined> {
+async function keyOf(
+  plan: MicroPythonPlan,
+  { identity }: ToolchainIdentity,
+): Promise<string | undefined> {
   const { source, signing, board, variant, chip, version, projectName, secureVersion } = plan;
   if (source.userModules.length > 0 || source.frozenManifest !== undefined) return undefined;
   if (source.boardDirectory !== undefined) return undefined;
@@ -225,7 +242,7 @@ async function keyOf(plan: MicroPythonPlan, toolchain: Toolchain): Promise<strin
     // Signing by itself happens to what was compiled.
     scheme: source.verification === 'none' ? undefined : signing?.scheme,
     fragments: fragmentsFor(plan),
-    toolchain: toolchain.identity,
+    toolchain: identity,
     firmware: await hashFirmware(),
   });
 }

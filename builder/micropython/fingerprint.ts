@@ -3,8 +3,8 @@ import { readlink, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { hashInput } from '../files/read-input.ts';
 import { someAtATime } from '../process/some-at-a-time.ts';
-import { isSource, listSources } from './sources.ts';
-import type { Submodules } from './submodules.ts';
+import type { SourceTree } from './source-tree.ts';
+import { isSource, listSources, type SourceEntry } from './sources.ts';
 
 const FILES_AT_ONCE = 8;
 
@@ -15,33 +15,54 @@ export type Fingerprint = {
   readonly readsElsewhere: boolean;
 };
 
+/** What one file or link adds to the fingerprint of its tree. */
+export type Trace = { readonly text: string; readonly readsElsewhere: boolean };
+
 /**
  * Reads everything that a build would get of a source tree. Not git's word for it: that says nothing of repositories
  * within the tree, of what links lead to, and of what it was told not to look at. Throws UsageError for a file that cannot be
  * read.
  */
-export async function fingerprintOf(
-  directory: string,
-  submodules: Submodules,
-  leaveOut: readonly string[],
-): Promise<Fingerprint> {
-  const hash = createHash('sha256');
+export async function fingerprintOf(tree: SourceTree): Promise<Fingerprint> {
+  const { directory, submodules, leaveOut } = tree;
   const top = await realpath(directory);
-  let readsElsewhere = false;
-  const sources = (await listSources(directory, submodules, leaveOut)).filter(
-    // What a build of the host tool left there decides nothing.
-    ({ path, kind }) => kind !== 'directory' && isSource(path, leaveOut),
+  const sources = (await listSources(directory, submodules, leaveOut)).filter((entry) =>
+    isTraced(entry, tree),
   );
-  const entries = await someAtATime(sources, FILES_AT_ONCE, async ({ path, kind }) => {
-    const place = join(directory, path);
-    const link = kind === 'link' ? `${await readlink(place)}\0` : '';
-    const target = kind === 'link' ? await outside(place, top) : 'file';
-    if (target === 'directory') readsElsewhere = true;
-    const content = target === 'file' ? `${await contentOf(place)}\0` : '';
-    return `${path}\0${link}${content}`;
-  });
-  for (const entry of entries) hash.update(entry);
-  return { fingerprint: hash.digest('hex'), readsElsewhere };
+  return joinTraces(
+    await someAtATime(sources, FILES_AT_ONCE, (entry) =>
+      traceOf(entry, { place: join(directory, entry.path), top }),
+    ),
+  );
+}
+
+/** True for what a fingerprint covers: what a build of the host tool left there decides nothing. */
+export function isTraced({ path, kind }: SourceEntry, { leaveOut }: SourceTree): boolean {
+  return kind !== 'directory' && isSource(path, leaveOut);
+}
+
+/**
+ * Reads one file or link of the tree whose real path is `top`. `place` is where it lies, for a file also where a copy of it
+ * does. Throws UsageError when it cannot be read.
+ */
+export async function traceOf(
+  { path, kind }: SourceEntry,
+  { place, top }: { readonly place: string; readonly top: string },
+): Promise<Trace> {
+  const link = kind === 'link' ? `${await readlink(place)}\0` : '';
+  const target = kind === 'link' ? await outside(place, top) : 'file';
+  const content = target === 'file' ? `${await contentOf(place)}\0` : '';
+  return { text: `${path}\0${link}${content}`, readsElsewhere: target === 'directory' };
+}
+
+/** The fingerprint of a tree, from what its files and links add to it, in the order in which `listSources` has them. */
+export function joinTraces(traces: readonly Trace[]): Fingerprint {
+  const hash = createHash('sha256');
+  for (const { text } of traces) hash.update(text);
+  return {
+    fingerprint: hash.digest('hex'),
+    readsElsewhere: traces.some(({ readsElsewhere }) => readsElsewhere),
+  };
 }
 
 async function contentOf(place: string): Promise<string> {

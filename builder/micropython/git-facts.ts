@@ -3,6 +3,7 @@ import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readGit } from '../process/git.ts';
 import type { ToolResult } from '../process/run-tool.ts';
+import type { SourceTree } from './source-tree.ts';
 import { isSource } from './sources.ts';
 import type { Submodules } from './submodules.ts';
 
@@ -23,14 +24,14 @@ const OUTPUT_LIMIT = 256 * 1024 * 1024;
 const TIMEOUT_MS = 120_000;
 
 /**
- * Asks git what a checkout holds, and changes nothing in it, not even git's own index. Undefined where `directory` is
+ * Asks git what a checkout holds, and changes nothing in it, not even git's own index. Undefined where its directory is
  * not the top of a repository, or git is not there.
  */
-export async function gitFacts(
-  directory: string,
-  submodules: Submodules,
-  leaveOut: readonly string[],
-): Promise<GitFacts | undefined> {
+export async function gitFacts({
+  directory,
+  submodules,
+  leaveOut,
+}: SourceTree): Promise<GitFacts | undefined> {
   const top = await git(directory, ['rev-parse', '--show-cdup']);
   if (!top.ok || top.stdout.trim() !== '') return undefined;
   const [head, time, described, diff, untracked, hidden] = await Promise.all([

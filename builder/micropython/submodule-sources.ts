@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readInput } from '../files/read-input.ts';
 import { readGit } from '../process/git.ts';
-import type { Checkout } from './checkout.ts';
+import type { SourceTree } from './source-tree.ts';
 
 /** A submodule that a build reads: where it comes from, and the commit of it that MicroPython's own commit names. */
 export type SubmoduleSource = {
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 60_000;
 export async function submoduleSources({
   directory,
   submodules,
-}: Pick<Checkout, 'directory' | 'submodules'>): Promise<readonly SubmoduleSource[]> {
+}: Pick<SourceTree, 'directory' | 'submodules'>): Promise<readonly SubmoduleSource[]> {
   const paths = submodules.needed.map(({ path }) => path).sort();
   if (paths.length === 0) return [];
   const urls = await readUrls(directory);

@@ -11,7 +11,8 @@ import {
 } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { someAtATime } from '../process/some-at-a-time.ts';
-import type { Checkout } from './checkout.ts';
+import { isTraced, joinTraces, traceOf, type Fingerprint } from './fingerprint.ts';
+import type { SourceTree } from './source-tree.ts';
 import { listSources } from './sources.ts';
 
 export type WorkTreeOptions = {
@@ -28,13 +29,15 @@ const HOST_TOOL = /^mpy-cross\/build(\/|$)/;
 /**
  * Copies what the esp32 port is built from to `target`, a directory that is not there yet. A build writes into its
  * source tree (lockfiles, managed components, mpy-cross): it gets one of its own. Times of files are kept, so that make
- * takes along what is up to date; a file system that can share blocks does.
+ * takes along what is up to date; a file system that can share blocks does. The fingerprint is that of the copy: of what
+ * is built, whoever changes the original meanwhile.
  */
 export async function copyWorkTree(
-  { directory, submodules, leaveOut }: Checkout,
+  tree: SourceTree,
   target: string,
   { withHostTools, throwIfInterrupted }: WorkTreeOptions,
-): Promise<void> {
+): Promise<Fingerprint> {
+  const { directory, submodules, leaveOut } = tree;
   await mkdir(target, { recursive: true });
   const top = await realpath(directory);
   const sources = (await listSources(directory, submodules, leaveOut)).filter(
@@ -43,12 +46,16 @@ export async function copyWorkTree(
   for (const { path, kind } of sources) if (kind === 'directory') await mkdir(join(target, path));
   const files = sources.filter(({ kind }) => kind !== 'directory');
   // Thousands of small files: the time goes into the file system, which does several at once.
-  await someAtATime(files, FILES_AT_ONCE, async ({ path, kind }) => {
+  const traces = await someAtATime(files, FILES_AT_ONCE, async (entry) => {
     throwIfInterrupted();
+    const { path, kind } = entry;
     const [from, to] = [join(directory, path), join(target, path)];
     if (kind === 'link') await symlink(await targetOf(from, top), to);
     else await copySource(from, to);
+    if (!isTraced(entry, tree)) return [];
+    return [await traceOf(entry, { place: kind === 'link' ? from : to, top })];
   });
+  return joinTraces(traces.flat());
 }
 
 async function copySource(from: string, to: string): Promise<void> {

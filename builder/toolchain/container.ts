@@ -52,8 +52,8 @@ export async function containerToolchain(request: ContainerRequest): Promise<Too
     kind: 'container',
     idf,
     title: `ESP-IDF ${idfTag(idf)} in ${engine.name} image ${pinned}`,
-    identity: `container ${digest}`,
     facts: { kind: 'container', image: pinned },
+    identify: () => Promise.resolve({ identity: `container ${digest}` }),
     invocation: (asked) => runInContainer(request, pinned, name, asked),
     stop: async () => {
       await runTool(engine.program, ['kill', name], {

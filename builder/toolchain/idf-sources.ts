@@ -2,22 +2,17 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readGit, type GitOptions } from '../process/git.ts';
+import type { ToolchainIdentity } from './toolchain.ts';
 
 /** What of an ESP-IDF gets into a build. */
 const FOLDERS = ['components', 'tools'] as const;
 const DIFF_LIMIT = 64 * 1024 * 1024;
 
-export type IdfSources = {
-  readonly identity: string;
-  /** What git says of them, where it can be asked. */
-  readonly source?: { readonly commit: string; readonly dirty: boolean };
-};
-
 /**
  * `identity` is text that is equal for equal sources of an ESP-IDF: commit and local changes, or where no git knows them, names, sizes and
  * times of the files. Where it cannot be told it is another one each time, so that nothing is taken for the same.
  */
-export async function identifySources(options: GitOptions): Promise<IdfSources> {
+export async function identifySources(options: GitOptions): Promise<ToolchainIdentity> {
   const { directory } = options;
   const top = await readGit(['rev-parse', '--show-cdup'], options);
   if (!top.ok || top.stdout.trim() !== '')

@@ -7,7 +7,7 @@ import { withoutGitPlaces } from '../process/git.ts';
 import { runTool } from '../process/run-tool.ts';
 import { identifySources } from './idf-sources.ts';
 import { idfTag, parseIdfTag, parseVersionCmake, type IdfVersion } from './idf-version.ts';
-import type { Environment, Toolchain } from './toolchain.ts';
+import type { Environment, Toolchain, ToolchainIdentity } from './toolchain.ts';
 
 /** An ESP-IDF on this machine and the environment that its programs run in. */
 export type LocalIdf = {
@@ -164,13 +164,13 @@ function withoutBuildSettings(environment: Environment): Environment {
 }
 
 /** A local ESP-IDF as a toolchain. */
-export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
+export function localToolchain(idf: LocalIdf): Toolchain {
   return {
     kind: 'local',
     idf: idf.version,
     title: `ESP-IDF ${idfTag(idf.version)} in ${idf.path}`,
-    ...(await identify(idf)),
     facts: { kind: 'local' },
+    identify: () => identify(idf),
     invocation: ({ program, args, environment }) => ({
       program: program === 'idf.py' ? idf.idfPy : program,
       args,
@@ -181,11 +181,7 @@ export async function localToolchain(idf: LocalIdf): Promise<Toolchain> {
 }
 
 /** Version, sources and the compilers on PATH. */
-async function identify({
-  path,
-  version,
-  environment,
-}: LocalIdf): Promise<Pick<Toolchain, 'identity' | 'source'>> {
+async function identify({ path, version, environment }: LocalIdf): Promise<ToolchainIdentity> {
   const options = { directory: path, timeoutMs: TIMEOUT_MS, environment };
   const [{ identity, source }, ...compilers] = await Promise.all([
     identifySources(options),

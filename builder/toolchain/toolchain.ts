@@ -26,15 +26,20 @@ export type Toolchain = {
   readonly idf: IdfVersion;
   /** What it is, for people: `ESP-IDF v5.5.1 in /opt/esp-idf`. */
   readonly title: string;
-  /** Equal for toolchains that make the same bytes: a part of the cache's key. */
-  readonly identity: string;
   readonly facts: ToolchainFacts;
-  /** What git says of ESP-IDF's sources, where it can be asked. */
-  readonly source?: { readonly commit: string; readonly dirty: boolean };
+  /** Looks at all of ESP-IDF's sources, which takes a while: only a build needs it. */
+  readonly identify: () => Promise<ToolchainIdentity>;
   /** How `program` of this toolchain is started. */
   readonly invocation: (request: InvocationRequest) => Invocation;
   /** Ends what an interrupted invocation left running elsewhere. */
   readonly stop: () => Promise<void>;
+};
+
+export type ToolchainIdentity = {
+  /** Equal for toolchains that make the same bytes: a part of the cache's key. */
+  readonly identity: string;
+  /** What git says of ESP-IDF's sources, where it can be asked. */
+  readonly source?: { readonly commit: string; readonly dirty: boolean };
 };
 
 /** What a plan keeps of a toolchain, so that another job takes the same one. */

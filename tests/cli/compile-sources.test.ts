@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CliResult } from '../support/cli.ts';
@@ -8,6 +9,7 @@ import {
   makeSourceProject,
   NEEDS_CMAKE,
   type SourceProject,
+  writeScript,
 } from '../support/fake-idf.ts';
 import { git, makeRepository } from '../support/git.ts';
 import { expectSentence } from '../support/leaves-nothing.ts';
@@ -153,6 +155,35 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
       expect(built.stderr).not.toContain('dirty');
     }
     expect(await callsOf(workspace)).toHaveLength(before + 1);
+  });
+});
+
+describe.skipIf(cmakeMissing())(`sources that change while they are built (${NEEDS_CMAKE})`, () => {
+  const build = ['--board', 'ESP32_GENERIC', ...VERSION, '--micropython', 'micropython'];
+
+  test.each([false, true])('are refused; there is a build in the cache: %s', async (isKept) => {
+    const { workspace, environment, sources } = await makeSourceProject();
+    if (isKept) {
+      const first = await workspace.runHere([...build, '--out', 'first'], { environment });
+      expect(first.code, first.stderr).toBe(0);
+    }
+    // The board's files are read after the sources: by then somebody has saved another file.
+    const cmake = execFileSync('sh', ['-c', 'command -v cmake'], { encoding: 'utf8' }).trim();
+    await writeScript(
+      workspace.path('bin', 'cmake'),
+      `echo '// more' >> '${sources}/py/gc.c'; exec '${cmake}' "$@"`,
+    );
+    const path = `${workspace.path('bin')}:${environment['PATH'] ?? ''}`;
+    const result = await workspace.runHere([...build, '--out', 'second'], {
+      environment: { ...environment, PATH: path },
+    });
+    expectSentence(result, {
+      code: 6,
+      says: /the sources in micropython are not the ones that were planned: they changed since/,
+    });
+    expect(await callsOf(workspace)).toHaveLength(isKept ? 1 : 0);
+    expect(await readdir(workspace.path('second')).catch(() => [])).toEqual([]);
+    expect(await readdir(workspace.path('cache', 'work')).catch(() => [])).toEqual([]);
   });
 });
 

@@ -4,7 +4,6 @@ import {
   INVENTORY,
   readInventory,
   writeInventory,
-  type InventoryRequest,
 } from '../../../builder/compile/build-inventory.ts';
 import { FormatError } from '../../../builder/errors/families.ts';
 import { git, makeRepository } from '../../support/git.ts';
@@ -38,10 +37,10 @@ async function inventoryOf(files: Readonly<Record<string, string>>) {
   const request = {
     build,
     tree: directory,
-    checkout: { directory, submodules: { needed: [], others: [] } },
-    toolchain: { source: { commit: COMMIT, dirty: true } },
+    original: { directory, submodules: { needed: [], others: [] } },
+    idf: { commit: COMMIT, dirty: true },
     chip: 'esp32',
-  } as unknown as InventoryRequest;
+  };
   await writeInventory(request);
   return readInventory(build);
 }
@@ -95,10 +94,10 @@ describe('what went into a build', () => {
     await writeInventory({
       build,
       tree: directory,
-      checkout: { directory, submodules: { needed, others: [] } },
-      toolchain: {},
+      original: { directory, submodules: { needed, others: [] } },
+      idf: undefined,
       chip: 'esp32',
-    } as unknown as InventoryRequest);
+    });
     expect((await readInventory(build)).submodules).toEqual([
       { path: 'lib/x', url: 'https://github.com/a/x', commit: COMMIT },
       { path: 'lib/y', commit: COMMIT },

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { chmod, lstat, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCheckout } from '../../../builder/micropython/checkout.ts';
+import { fingerprintOf } from '../../../builder/micropython/fingerprint.ts';
+import { openSourceTree } from '../../../builder/micropython/source-tree.ts';
 import { isSource, listSources } from '../../../builder/micropython/sources.ts';
 import { readSubmodules } from '../../../builder/micropython/submodules.ts';
 import { copyWorkTree } from '../../../builder/micropython/work-tree.ts';
@@ -25,6 +28,9 @@ const TREE = {
 } as const;
 
 const checkout = (root: string) => openCheckout(root, '/nowhere');
+
+const readsElsewhere = async (root: string) =>
+  (await fingerprintOf(await openSourceTree(root, '/nowhere'))).readsElsewhere;
 
 describe('what a build is made from', () => {
   test('is the port, without other ports, documents and what was built before', async () => {
@@ -60,6 +66,37 @@ describe('what a build is made from', () => {
     );
     expect(copied?.mtimeMs).toBeCloseTo(original?.mtimeMs ?? 0, 1);
     await expect(lstat(join(target, 'mpy-cross/build/mpy-cross'))).rejects.toThrow('ENOENT');
+  });
+
+  test.each([true, false])(
+    'is copied with the fingerprint that it had, the host tool taken along: %s',
+    async (withHostTools) => {
+      const outside = await tempProject({ 'folder/x.py': '1', 'file.py': '1' });
+      const root = await tempProject(TREE);
+      await symlink('gc.c', join(root, 'py/inside.c'));
+      await symlink(join(outside, 'file.py'), join(root, 'py/file.py'));
+      await symlink(join(outside, 'folder'), join(root, 'py/folder'));
+      const copied = await copyWorkTree(await checkout(root), join(await tempProject(), 'copy'), {
+        withHostTools,
+        throwIfInterrupted: () => undefined,
+      });
+      const { fingerprint } = await checkout(root);
+      expect(copied).toEqual({ fingerprint, readsElsewhere: true });
+    },
+  );
+
+  test('is copied with the fingerprint of the copy, when the original changes meanwhile', async () => {
+    const root = await tempProject(TREE);
+    const { fingerprint } = await checkout(root);
+    let seen = 0;
+    const copied = await copyWorkTree(await checkout(root), join(await tempProject(), 'copy'), {
+      withHostTools: false,
+      throwIfInterrupted: () => {
+        if (seen++ === 0) writeFileSync(join(root, 'py/gc.c'), 'changed');
+      },
+    });
+    expect(copied.fingerprint).not.toBe(fingerprint);
+    expect(copied.fingerprint).toBe((await checkout(root)).fingerprint);
   });
 });
 
@@ -146,11 +183,11 @@ describe('what git does not show', () => {
       await symlink('gc.c', join(root, 'py/inside.c'));
       prepare(root);
       const first = await checkout(root);
-      expect(first.readsElsewhere).toBe(false);
+      expect(await readsElsewhere(root)).toBe(false);
       await writeFile(join(outside, 'file.py'), CHANGED);
       expect((await checkout(root)).fingerprint).not.toBe(first.fingerprint);
       await symlink(join(outside, 'folder'), join(root, 'py/folder'));
-      expect((await checkout(root)).readsElsewhere).toBe(true);
+      expect(await readsElsewhere(root)).toBe(true);
     }
   });
 });
