@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Context } from '../pipeline/context.ts';
+import { useProxies } from '../process/proxies.ts';
 import type { Trust } from '../verify/trust.ts';
 import { findOnGithub } from './github-offer.ts';
 import type { Offer } from './offer.ts';
@@ -26,8 +27,10 @@ export async function findOffer(
     case 'zip':
       return findInZip(context, resolve(context.projectDirectory, source.path), request);
     case 'http':
+      await useProxies(context.environment);
       return findInTree(context, openHttp(source, context.signal), request, trust);
     case 'github': {
+      await useProxies(context.environment);
       const releases = openGithub(source, context.environment, context.signal);
       return findOnGithub(context, releases, request, trust);
     }

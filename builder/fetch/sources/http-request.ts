@@ -163,11 +163,11 @@ function describe(
   return new RetriableError(`${url.host}: ${problem}`);
 }
 
-/** What is below "fetch failed": a code where there is one. */
+/** What is below "fetch failed": a code of the system where there is one; those of the HTTP client say less than its messages. */
 function causeOf(error: unknown): string {
   const { cause, message, code } = error as Error & { readonly code?: unknown };
   if (cause instanceof Error) return causeOf(cause);
-  return typeof code === 'string' ? code : message;
+  return typeof code === 'string' && !code.startsWith('UND_ERR_') ? code : message;
 }
 
 function unreachable(message: string): FetchError {

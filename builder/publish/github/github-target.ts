@@ -1,3 +1,4 @@
+import { useProxies } from '../../process/proxies.ts';
 import type { Publication, Published, Target } from '../target.ts';
 import type { GitHubApi } from './api.ts';
 import { knownReleases, listReleases, type ListedRelease } from './known-releases.ts';
@@ -52,8 +53,9 @@ export function githubTarget(spec: string, options: GitHubTargetOptions): Target
 async function openApi(
   place: GitHubPlace,
   token: string,
-  { note, signal }: GitHubTargetOptions,
+  { environment, note, signal }: GitHubTargetOptions,
 ): Promise<GitHubApi> {
+  await useProxies(environment);
   const [{ GitHubApi: Api }, { openOctokit }] = await Promise.all([
     import('./api.ts'),
     import('./octokit.ts'),
