@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { minVersion, satisfies } from 'semver';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -180,6 +181,18 @@ describe('a package', () => {
       else for (const importer of importers) expect(importer).toMatch(place);
     },
   );
+
+  test('that npm installs runs on the oldest Node.js that we name', () => {
+    const { packages: locked } = JSON.parse(
+      readFileSync(join(ROOT, 'package-lock.json'), 'utf8'),
+    ) as { packages: Readonly<Record<string, { engines?: { node?: string } }>> };
+    const oldest = minVersion(locked['']?.engines?.node ?? '')?.version ?? '';
+    expect(oldest).toMatch(/^20\./);
+    const tooNew = Object.entries(locked).filter(
+      ([, { engines }]) => engines?.node !== undefined && !satisfies(oldest, engines.node),
+    );
+    expect(tooNew.map(([name]) => name)).toEqual([]);
+  });
 
   test('that is imported is a dependency', () => {
     const names = new Set(packages.map(({ specifier }) => packageOf(specifier)));
