@@ -110,7 +110,7 @@ ota.update.from_json("<span data-address="./${channel}.json">ADDRESS/${channel}.
   return html`${text}${python}${manifest.source.kind === 'drill' ? undefined : esphome}`;
 }
 
-function verifying({ channel, manifest }: ChannelRelease): Html {
+function verifying({ channel, manifest, version }: ChannelRelease): Html {
   if (manifest.signing === null) {
     return html`<p>
       It is not signed: nothing proves who made it. The checksums below say whether it arrived as
@@ -118,15 +118,25 @@ function verifying({ channel, manifest }: ChannelRelease): Html {
     </p>`;
   }
   const variant = manifest.variant === undefined ? '' : ` --variant ${manifest.variant}`;
+  const target = `--board ${manifest.board}${variant}`;
+  const zip = version.files.find(({ file }) => file.endsWith('.zip'));
+  // What `fetch` takes only from somebody who says that it is meant.
+  const meant = [
+    ...(manifest.source.kind === 'drill' ? [' --drill'] : []),
+    ...(version.development ? [' --allow-development'] : []),
+  ].join('');
+  const options = `--trust release.pub.pem${meant}`;
   return html`<p>
       Fetches the release, and refuses whatever is not signed by a key that you trust, or not whole:
     </p>
-    <pre><code>npx ota-build fetch <span data-address="../">ADDRESS</span> --board ${manifest.board}${variant} --channel ${channel} --trust release.pub.pem</code></pre>
-    <p>
-      Get the public key from whoever signs these releases, not from this server. In the unpacked
-      zip,
-      <code>npx ota-build verify .</code> does the same without a network.
-    </p>`;
+    <pre><code>npx ota-build fetch <span data-address="../">ADDRESS</span> ${target} --channel ${channel} ${options}</code></pre>
+    <p>Get the public key from whoever signs these releases, not from this server.</p>
+    ${
+      zip === undefined
+        ? undefined
+        : html`<p>The same without a network, where its zip is:</p>
+            ${command(`npx ota-build fetch ${zip.file} ${target} ${options}`)}`
+    }`;
 }
 
 function files(release: ChannelRelease): Html {
