@@ -26,11 +26,13 @@ function warnings({ manifest, version }: ChannelRelease): readonly Html[] {
     'This is the rollback drill: firmware that is meant to fail, so that a device shows whether it comes back.';
   const development =
     'Signed with a development key: good for trying things out, and for nothing that leaves the bench.';
+  const isDrill = manifest.source.kind === 'drill';
   const isSaid = manifest.warnings.some(({ code }) => code === 'DEVELOPMENT_KEY');
+  const others = manifest.warnings.filter(({ code }) => !isDrill || code !== 'DRILL');
   return [
-    ...(manifest.source.kind === 'drill' ? [drill] : []),
+    ...(isDrill ? [drill] : []),
     ...(version.development && !isSaid ? [development] : []),
-    ...manifest.warnings.map(({ message }) => message),
+    ...others.map(({ message }) => message),
   ].map((text) => html`<p class="alert">${text}</p>`);
 }
 
@@ -92,7 +94,13 @@ function esptool(release: ChannelRelease): Html {
   }
   return html`<p>
       There is no bootloader in it: it goes onto boards that run already and have this partition
-      table. In the unpacked zip:
+      table.
+      ${
+        manifest.source.kind === 'drill'
+          ? 'It writes the second slot, for a board that runs from the first one.'
+          : undefined
+      }
+      In the unpacked zip:
     </p>
     ${command(`${start} @flash_args`)}`;
 }

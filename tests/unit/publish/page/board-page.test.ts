@@ -91,8 +91,13 @@ describe('the page of a board', () => {
   });
 
   test('warns of a drill, a development key, a missing signature, and of what the manifest warns of', () => {
-    const drill = textOf(boardPage(aPageInput(['stable', asDrill(aManifest())])));
+    const said = { code: 'DRILL', message: 'this release is a rollback drill' };
+    const drill = textOf(
+      boardPage(aPageInput(['stable', asDrill(aManifest({ warnings: [said] }))])),
+    );
     expect(drill).toContain('rollback drill: firmware that is meant to fail');
+    expect(drill).not.toContain(said.message);
+    expect(drill).toContain('writes the second slot, for a board that runs from the first one');
     expect(drill).toContain('--trust release.pub.pem --drill ');
     const key = { digest: 'ab'.repeat(32), role: 'image', development: true } as const;
     const manifest = aManifest({
