@@ -22,6 +22,7 @@ import { targetNameOf, type Fetched, type FetchRequest } from './request.ts';
 export async function fetchRelease(context: Context, request: FetchRequest): Promise<Fetched> {
   const trust = await readFetchTrust(context, request);
   const offer = await findOffer(context, request, trust);
+  if (trust === undefined) warnOfStrangers(context, offer);
   const stem = `${targetNameOf(request)}-${offer.version}`;
   const directory = join(request.out, stem);
   const channel = offer.channel === undefined ? {} : { channel: offer.channel };
@@ -56,14 +57,17 @@ async function readFetchTrust(
 ): Promise<Trust | undefined> {
   const { projectDirectory } = context;
   if (file !== undefined) return readTrust(resolve(projectDirectory, file), file);
-  const trust = await projectTrust(projectDirectory);
-  if (trust !== undefined) return trust;
+  return projectTrust(projectDirectory);
+}
+
+function warnOfStrangers(context: Context, { remembersKeys }: Offer): void {
+  const next = remembersKeys
+    ? 'The keys that signed it are remembered for this source, and others are refused from now on.'
+    : 'No key is remembered of it: the next one may be by anybody else.';
   context.warn(
     'NO_TRUST',
-    'NOBODY SAID WHOSE SIGNATURES COUNT (no --trust, no keys/trust.yaml): anybody could have made and signed this release. ' +
-      'The keys that signed it are remembered, and others are refused from now on.',
+    `NOBODY SAID WHOSE SIGNATURES COUNT (no --trust, no keys/trust.yaml): anybody could have made and signed this release. ${next}`,
   );
-  return undefined;
 }
 
 async function check(

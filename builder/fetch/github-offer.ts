@@ -50,6 +50,7 @@ export async function findOnGithub(
     ...channelOfRequest(request),
     subject,
     files,
+    remembersKeys: true,
     open: ({ file }, from) => releases.open(required(assets, subject, file), from),
     ...(remembered === undefined ? {} : { remembered }),
     check: () => undefined,

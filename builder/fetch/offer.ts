@@ -15,6 +15,8 @@ export type Offer = {
   /** Every file of its directory. */
   readonly files: readonly ListedFile[];
   readonly open: OpenListed;
+  /** The keys that signed are remembered, and count from now on where no trust file says so. */
+  readonly remembersKeys: boolean;
   /** Whose signatures on the release count where no trust file says so: those that counted before. */
   readonly remembered?: Trust;
   /** What the source said about the release, held against what arrived. Throws VerifyError. */

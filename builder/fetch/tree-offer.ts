@@ -60,7 +60,7 @@ export async function findInTree(
 function offerOf({
   tree,
   target,
-  found: { index },
+  found: { index, signers },
   entry,
   request,
 }: {
@@ -84,6 +84,7 @@ function offerOf({
     ...channelOfRequest(request),
     subject,
     files: entry.files,
+    remembersKeys: signers.length > 0,
     open: ({ file, size }, from) => tree.open([target, entry.version, file], { from, size }),
     check: (release) => {
       checkAgainstIndex(release, index, entry);

@@ -60,6 +60,7 @@ export async function findInZip(
     version: manifest.version,
     subject: `${target}-${manifest.version}`,
     files: listed,
+    remembersKeys: false,
     open: (file, from) => readEntry(path, file, from),
     check: () => undefined,
     accept: () => Promise.resolve(),

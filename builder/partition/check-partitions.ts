@@ -21,6 +21,10 @@ export type PartitionIssue = {
   readonly rows: readonly number[];
 };
 
+/** What to do about FLASH_SIZE. */
+export const FLASH_SIZE_HINT =
+  'Choose a smaller layout, or a larger flash with --flash-size or in the profile.';
+
 export type CheckOptions = {
   readonly tableOffset: number;
   /** Undefined when nobody knows it: the table's end is then not checked. */

@@ -7,7 +7,7 @@ import type { Context } from '../pipeline/context.ts';
 import type { Stage } from '../pipeline/stage.ts';
 import { isDrill, type Plan } from '../plan/plan.ts';
 import type { Stamped } from '../stamp/stamped.ts';
-import { checkPartitions, type PartitionIssue } from './check-partitions.ts';
+import { checkPartitions, FLASH_SIZE_HINT, type PartitionIssue } from './check-partitions.ts';
 import { requireBootloaderFit, requireFit, signedSize, sizeInSlot } from './fit.ts';
 import { flashSettingsOf, requireFlashSize, withFlashSize } from './flash-header.ts';
 import type { LaidOut } from './laid-out.ts';
@@ -134,9 +134,7 @@ function requireSoundTable(
   const line = layout.partitions[first.rows.at(-1) ?? 0]?.line;
   throw new LayoutError(code, errors.map((issue) => locate(layout, issue)).join('\n'), {
     where: { file: layout.file, ...(line === undefined ? {} : { line }) },
-    ...(code === 'FLASH_SIZE'
-      ? { hint: 'Choose a smaller layout, or a larger flash with --flash-size or in the profile.' }
-      : {}),
+    ...(code === 'FLASH_SIZE' ? { hint: FLASH_SIZE_HINT } : {}),
   });
 }
 

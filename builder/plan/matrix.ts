@@ -4,7 +4,7 @@ import { flashSizeByName } from '../chip/flash-settings.ts';
 import { LayoutError, ProfileError, ToolchainError } from '../errors/families.ts';
 import { OtaBuildError, type Where } from '../errors/ota-build-error.ts';
 import { listInProject } from '../files/project-lookup.ts';
-import { checkPartitions } from '../partition/check-partitions.ts';
+import { checkPartitions, FLASH_SIZE_HINT } from '../partition/check-partitions.ts';
 import { loadProfile, type LoadedProfile } from '../profile/load-profile.ts';
 import { isPinned } from '../toolchain/container.ts';
 import { checkVariant, checkVersion } from './check-names.ts';
@@ -212,7 +212,7 @@ function versionOf(
 function requireSoundTable(
   { file, partitions }: Plan['layout'],
   request: PlanRequest,
-  { profile }: LoadedProfile,
+  { profile, placeOf }: LoadedProfile,
 ): void {
   const size = flashSizeByName(request.flashSize ?? profile.flash.size);
   // Where the bootloader's header says how much flash there is, only a build can tell.
@@ -224,7 +224,11 @@ function requireSoundTable(
   if (first?.severity !== 'error') return;
   const line = partitions[first.rows.at(-1) ?? 0]?.line;
   const place = line === undefined ? file : `${file}:${line}`;
+  const isSize = first.code === 'FLASH_SIZE';
+  // A layout serves many boards: which flash it has to fit is what this one says.
+  const own = isSize && request.flashSize === undefined ? placeOf(['flash', 'size']) : undefined;
   throw new LayoutError(first.code, `${profile.board}: ${place}: ${first.message}`, {
-    where: { file, ...(line === undefined ? {} : { line }) },
+    where: own ?? { file, ...(line === undefined ? {} : { line }) },
+    ...(isSize ? { hint: FLASH_SIZE_HINT } : {}),
   });
 }

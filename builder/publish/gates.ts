@@ -2,7 +2,7 @@ import { PublishError, VerifyError } from '../errors/families.ts';
 import type { Signer } from '../keys/signer.ts';
 import { compareVersions, newestFirst } from '../release-index/versions.ts';
 import { errorsOf } from '../verify/finding.ts';
-import { describeFindings } from '../verify/report.ts';
+import { describeFinding } from '../verify/report.ts';
 import type { RoleTrust } from '../verify/trust-policy.ts';
 import type { Publishable } from './publishable.ts';
 import type { KnownReleases } from './target.ts';
@@ -20,7 +20,12 @@ export const GATES = [
 export type GateName = (typeof GATES)[number];
 
 /** A reason not to publish, as a clause that goes on after the name of the release. */
-export type Objection = { readonly gate: GateName; readonly problem: string };
+export type Objection = {
+  readonly gate: GateName;
+  readonly problem: string;
+  /** What the problem consists of, where that is more than one thing: each a line of its own. */
+  readonly findings?: readonly string[];
+};
 
 /** What the gates judge: a release, the channel that it is meant for, and who signs the index that lists it. */
 export type Candidate = {
@@ -63,17 +68,31 @@ export function requireAllowed(judged: readonly Judged[], allow: ReadonlySet<Gat
   const gates = refused.flatMap((each) => each.gates.map(({ gate }) => gate));
   const blocks = refused.map(({ stem, gates: failed }) => [
     `${stem} is not to be published:`,
-    ...failed.map(({ gate, problem }) => `  - it ${problem} (--allow-${gate})`),
+    ...failed.flatMap(describeRefusal),
   ]);
   const flags = [...new Set(gates)].map((gate) => `--allow-${gate}`).join(' ');
   const options = {
     hint: `Mend it, or say that you mean it: ${flags}`,
     details: { refused },
   };
-  const message = blocks.flat().join('\n');
+  // Several targets object to one release in the same words.
+  const message = [...new Set(blocks.map((lines) => lines.join('\n')))].join('\n');
   throw gates.includes('unverified')
     ? new VerifyError('VERIFICATION_FAILED', message, options)
     : new PublishError('RELEASE_REFUSED', message, options);
+}
+
+function describeRefusal({ gate, problem, findings }: Objection): readonly string[] {
+  const flag = `(--allow-${gate})`;
+  return findings === undefined
+    ? [`  - it ${problem} ${flag}`]
+    : [`  - it ${problem}:`, ...findings.map((finding) => `    - ${finding}`), `    ${flag}`];
+}
+
+/** What is said of an objection that was allowed, on one line. */
+export function describeAllowed(stem: string, { gate, problem, findings }: Objection): string {
+  const list = findings === undefined ? '' : ` (${findings.join('; ')})`;
+  return `${stem} ${problem}${list}; --allow-${gate} was given`;
 }
 
 function unsigned(
@@ -101,11 +120,15 @@ function unverified({ release, signers, signsIndex, trust }: Candidate): readonl
     trust === undefined || trust.trustedKeys.some((key) => key.equals(digest));
   const strangers = signsIndex ? signers.filter((signer) => !counts(signer)) : [];
   return [
-    ...objection(
-      errors.length > 0,
-      'unverified',
-      `does not pass \`ota-build verify\`:\n${describeFindings(errors).replace(/^/gm, '  ')}\n   `,
-    ),
+    ...(errors.length === 0
+      ? []
+      : [
+          {
+            gate: 'unverified' as const,
+            problem: 'does not pass `ota-build verify`',
+            findings: errors.map(describeFinding),
+          },
+        ]),
     ...strangers.map(({ reference, digest }) => ({
       gate: 'unverified' as const,
       problem: `would stand in an index signed by ${reference} (${digest.toString('hex')}), which the trust file does not trust for manifests`,

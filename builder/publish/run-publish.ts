@@ -6,6 +6,7 @@ import { someAtATime } from '../process/some-at-a-time.ts';
 import { channelOf, isChannel, newestFirst } from '../release-index/versions.ts';
 import { projectTrust, readTrust, type Trust } from '../verify/trust.ts';
 import {
+  describeAllowed,
   objectionsTo,
   requireAllowed,
   type Candidate,
@@ -191,7 +192,7 @@ function judgeOf({
 
 function tellAllowed(judged: readonly Judged[], { warn }: PublishJob): void {
   const told = judged.flatMap(({ stem, objections }) =>
-    objections.map(({ gate, problem }) => `${stem} ${problem}; --allow-${gate} was given`),
+    objections.map((objection) => describeAllowed(stem, objection)),
   );
   for (const message of new Set(told)) warn('GATE_ALLOWED', message);
 }

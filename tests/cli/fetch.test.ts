@@ -164,6 +164,8 @@ describe('fetch', () => {
   ] as const)('refuses the source %s', async (source, code, says) => {
     const result = await work.runHere(['fetch', source, '--board', BOARD]);
     expectSentence(result, { code, says });
+    // There is no release yet that anybody could have signed.
+    expect(result.stderr).not.toContain('warning:');
   });
 
   test('tells a release from a tree of releases', async () => {

@@ -62,6 +62,14 @@ describe('in a job of GitHub Actions', () => {
     expect(result.stdout).toBe('');
   });
 
+  test('a layout that is too large for its flash is shown where the profile says how large that is', async () => {
+    await work.write('profiles/LAMP.yaml', PROFILE.replace('99', '0').replace('-4M', '-16M'));
+    const [command] = commandsIn(await run('plan', '--matrix', '--app-version', '1.0.0'));
+    expect(command).toMatch(
+      /^::error file=profiles\/LAMP\.yaml,line=5,col=16,title=FLASH_SIZE::LAMP: .*%0AChoose a smaller layout/,
+    );
+  });
+
   test('a file is named from the top of the workspace, and not at all outside of it', async () => {
     await work.write('profiles/LAMP.yaml', PROFILE);
     const at = async (workspace: string): Promise<string> => {

@@ -249,6 +249,12 @@ describe('a gate', () => {
     );
     expect(stderr).toContain('otadata.bin');
     expect(stderr).toContain('--allow-unverified');
+    const meant = ['publish', 'torn', '--to', `dir:${target}`, ...OURS, '--allow-unverified'];
+    const allowed = await work.runHere(meant);
+    expect(allowed.stderr).toMatch(
+      /^warning: .* \(otadata\.bin: .*\); --allow-unverified was given$/m,
+    );
+    expect(allowed.stderr).not.toContain('\\x0a');
   });
 
   test('stops a release by a key that is not trusted', async () => {

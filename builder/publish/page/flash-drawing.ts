@@ -9,7 +9,7 @@ import { html, type Html } from './html.ts';
 const WIDTH = 1000;
 const HEIGHT = 36;
 
-/** Flash as a bar to scale, and as a table of what lies where and how full each slot is. */
+/** Flash as a bar to scale, and as a table of what lies where and how full the release makes it. */
 export function flashDrawing(manifest: Manifest): Html {
   const regions = regionsOf(manifest);
   const end = Math.max(1, ...regions.map(({ offset, size }) => offset + size));
@@ -79,7 +79,8 @@ function regionsOf({ partitions, artifacts, flash }: Manifest): readonly FlashRe
   const find = (role: string) => artifacts.find((artifact) => artifact.role === role);
   const [app, bootloader, table] = [find('app'), find('bootloader'), find('partition-table')];
   const size = flashSizeByName(flash.size)?.bytes;
-  const slots = partitions.filter(isOtaSlot);
+  const slot =
+    partitions.find(({ offset }) => offset === app?.offset) ?? partitions.find(isOtaSlot);
   return flashMap({
     ...(bootloader?.offset === undefined
       ? {}
@@ -91,7 +92,7 @@ function regionsOf({ partitions, artifacts, flash }: Manifest): readonly FlashRe
       readonly: flags.includes('readonly'),
     })),
     ...(size === undefined ? {} : { flashSize: size }),
-    usage: new Map(app === undefined ? [] : slots.map(({ name }) => [name, app.size])),
+    usage: new Map(app === undefined || slot === undefined ? [] : [[slot.name, app.size]]),
   });
 }
 

@@ -26,11 +26,13 @@ function warnings({ manifest, version }: ChannelRelease): readonly Html[] {
     'This is the rollback drill: firmware that is meant to fail, so that a device shows whether it comes back.';
   const development =
     'Signed with a development key: good for trying things out, and for nothing that leaves the bench.';
+  const isDrill = manifest.source.kind === 'drill';
   const isSaid = manifest.warnings.some(({ code }) => code === 'DEVELOPMENT_KEY');
+  const others = manifest.warnings.filter(({ code }) => !isDrill || code !== 'DRILL');
   return [
-    ...(manifest.source.kind === 'drill' ? [drill] : []),
+    ...(isDrill ? [drill] : []),
     ...(version.development && !isSaid ? [development] : []),
-    ...manifest.warnings.map(({ message }) => message),
+    ...others.map(({ message }) => message),
   ].map((text) => html`<p class="alert">${text}</p>`);
 }
 
@@ -92,7 +94,13 @@ function esptool(release: ChannelRelease): Html {
   }
   return html`<p>
       There is no bootloader in it: it goes onto boards that run already and have this partition
-      table. In the unpacked zip:
+      table.
+      ${
+        manifest.source.kind === 'drill'
+          ? 'It writes the second slot, for a board that runs from the first one.'
+          : undefined
+      }
+      In the unpacked zip:
     </p>
     ${command(`${start} @flash_args`)}`;
 }
@@ -110,7 +118,7 @@ ota.update.from_json("<span data-address="./${channel}.json">ADDRESS/${channel}.
   return html`${text}${python}${manifest.source.kind === 'drill' ? undefined : esphome}`;
 }
 
-function verifying({ channel, manifest }: ChannelRelease): Html {
+function verifying({ channel, manifest, version }: ChannelRelease): Html {
   if (manifest.signing === null) {
     return html`<p>
       It is not signed: nothing proves who made it. The checksums below say whether it arrived as
@@ -118,15 +126,25 @@ function verifying({ channel, manifest }: ChannelRelease): Html {
     </p>`;
   }
   const variant = manifest.variant === undefined ? '' : ` --variant ${manifest.variant}`;
+  const target = `--board ${manifest.board}${variant}`;
+  const zip = version.files.find(({ file }) => file.endsWith('.zip'));
+  // What `fetch` takes only from somebody who says that it is meant.
+  const meant = [
+    ...(manifest.source.kind === 'drill' ? [' --drill'] : []),
+    ...(version.development ? [' --allow-development'] : []),
+  ].join('');
+  const options = `--trust release.pub.pem${meant}`;
   return html`<p>
       Fetches the release, and refuses whatever is not signed by a key that you trust, or not whole:
     </p>
-    <pre><code>npx ota-build fetch <span data-address="../">ADDRESS</span> --board ${manifest.board}${variant} --channel ${channel} --trust release.pub.pem</code></pre>
-    <p>
-      Get the public key from whoever signs these releases, not from this server. In the unpacked
-      zip,
-      <code>npx ota-build verify .</code> does the same without a network.
-    </p>`;
+    <pre><code>npx ota-build fetch <span data-address="../">ADDRESS</span> ${target} --channel ${channel} ${options}</code></pre>
+    <p>Get the public key from whoever signs these releases, not from this server.</p>
+    ${
+      zip === undefined
+        ? undefined
+        : html`<p>The same without a network, where its zip is:</p>
+            ${command(`npx ota-build fetch ${zip.file} ${target} ${options}`)}`
+    }`;
 }
 
 function files(release: ChannelRelease): Html {

@@ -6,6 +6,7 @@ import { createPublicKey } from 'node:crypto';
 import type { Manifest } from '../../../builder/manifest/manifest.ts';
 import {
   GATES,
+  describeAllowed,
   objectionsTo,
   requireAllowed,
   type Candidate,
@@ -175,7 +176,7 @@ describe('the gates', () => {
       NOTHING,
     );
     expect(objection?.gate).toBe('unverified');
-    expect(objection?.problem).toContain('a.bin: is torn');
+    expect(objection?.findings).toEqual(['a.bin: is torn']);
   });
 });
 
@@ -204,6 +205,38 @@ describe('what is refused', () => {
       '  - it has drill (--allow-drill)',
       'B-1 is not to be published:',
       '  - it has drill (--allow-drill)',
+    ]);
+  });
+
+  test('has the findings of the checker as a list, and is one line where it was allowed', async () => {
+    const findings = ['a.bin: is torn', 'b.bin: is not there'];
+    const objection = { gate: 'unverified', problem: 'does not pass', findings } as const;
+    const error = await thrownBy(VerifyError, () => {
+      requireAllowed([{ stem: 'A-1', objections: [objection] }], new Set());
+    });
+    expect(error.message.split('\n')).toEqual([
+      'A-1 is not to be published:',
+      '  - it does not pass:',
+      '    - a.bin: is torn',
+      '    - b.bin: is not there',
+      '    (--allow-unverified)',
+    ]);
+    expect(describeAllowed('A-1', objection)).toBe(
+      'A-1 does not pass (a.bin: is torn; b.bin: is not there); --allow-unverified was given',
+    );
+  });
+
+  test('is told once where several targets object to the same', async () => {
+    const judged = { stem: 'A-1', objections: [{ gate: 'drill', problem: 'is a drill' }] } as const;
+    const other = { stem: 'A-1', objections: [{ gate: 'not-newer', problem: 'is old' }] } as const;
+    const error = await thrownBy(PublishError, () => {
+      requireAllowed([judged, judged, other], new Set());
+    });
+    expect(error.message.split('\n')).toEqual([
+      'A-1 is not to be published:',
+      '  - it is a drill (--allow-drill)',
+      'A-1 is not to be published:',
+      '  - it is old (--allow-not-newer)',
     ]);
   });
 

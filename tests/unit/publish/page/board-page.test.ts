@@ -52,6 +52,26 @@ describe('the page of a board', () => {
     expect(text).toMatch(/bootloader 0x1000 28 KiB 82 %/);
   });
 
+  test('draws the app into the one slot that the release writes', () => {
+    expect(text).toMatch(/ota_1 app, ota_1 0x1d0000 1,792 KiB vfs/);
+    const artifacts = aManifest().artifacts.map((each) =>
+      each.role === 'app' ? { ...each, offset: 0x1d0000 } : each,
+    );
+    const drill = textOf(boardPage(aPageInput(['drill', asDrill(aManifest({ artifacts }))])));
+    expect(drill).toMatch(/ota_0 app, ota_0 0x10000 1,792 KiB ota_1 .* 1,792 KiB 61 %/);
+  });
+
+  test('names the zip where there is one, for who has no network', () => {
+    expect(text).not.toContain('The same without a network');
+    const manifest = aManifest({ variant: 'SPIRAM' });
+    const zip = { file: 'ESP32_GENERIC-SPIRAM-1.2.3.zip', size: 1, sha256: 'a'.repeat(64) };
+    const input = aPageInput(['stable', manifest]);
+    const versions = input.versions.map((each) => ({ ...each, files: [...each.files, zip] }));
+    expect(textOf(boardPage({ ...input, versions }))).toContain(
+      `npx ota-build fetch ${zip.file} --board ESP32_GENERIC --variant SPIRAM --trust release.pub.pem`,
+    );
+  });
+
   test('lets scripts come from its own server only', () => {
     expect(page).toMatch(/content="default-src &#39;none&#39;; script-src &#39;self&#39;;/);
     expect(page).not.toMatch(/<script(?![^>]* src="\.\.\/assets\/)/);
@@ -71,8 +91,14 @@ describe('the page of a board', () => {
   });
 
   test('warns of a drill, a development key, a missing signature, and of what the manifest warns of', () => {
-    const drill = textOf(boardPage(aPageInput(['stable', asDrill(aManifest())])));
+    const said = { code: 'DRILL', message: 'this release is a rollback drill' };
+    const drill = textOf(
+      boardPage(aPageInput(['stable', asDrill(aManifest({ warnings: [said] }))])),
+    );
     expect(drill).toContain('rollback drill: firmware that is meant to fail');
+    expect(drill).not.toContain(said.message);
+    expect(drill).toContain('writes the second slot, for a board that runs from the first one');
+    expect(drill).toContain('--trust release.pub.pem --drill ');
     const key = { digest: 'ab'.repeat(32), role: 'image', development: true } as const;
     const manifest = aManifest({
       signing: { scheme: 'rsa3072', keys: [key] },
@@ -80,6 +106,7 @@ describe('the page of a board', () => {
     });
     const development = textOf(boardPage(aPageInput(['stable', manifest])));
     expect(development).toContain('Signed with a development key');
+    expect(development).toContain('--trust release.pub.pem --allow-development ');
     expect(development).toContain('compiled with &lt;local&gt; changes');
     const unsigned = boardPage(aPageInput(['stable', aManifest({ signing: null })]));
     expect(textOf(unsigned)).toContain('not signed: nothing proves who made it');
