@@ -492,7 +492,7 @@ describe('what is to be published', () => {
       await expectRefusal(
         work,
         allowed,
-        { code: 10, says: /cannot name|called assets/ },
+        { code: 10, says: /is not a release directory|cannot name|called assets/ },
         { here: true },
       );
     }
