@@ -10,6 +10,9 @@ const API = 'https://api.github.com';
 const PER_PAGE = 20;
 const MOST_PAGES = 50;
 const LARGEST_PAGE = 64 * 1024 * 1024;
+/** Sources: GitHub REST API, "Using pagination"; docs.github.com, "About releases". */
+const MOST_PER_PAGE = 100;
+const MOST_ASSETS = 1000;
 const NO_CONTENT: ReadonlySet<number> = new Set([404, 410]);
 
 // What we read of a release; the API sends much more. Source: GitHub REST API, "Releases" and "Release assets".
@@ -24,7 +27,7 @@ const releaseSchema = z.object({
   tag_name: z.string(),
   draft: z.boolean(),
   prerelease: z.boolean(),
-  assets: z.array(assetSchema),
+  assets: z.array(assetSchema).max(MOST_ASSETS),
 });
 
 export type GithubRelease = z.infer<typeof releaseSchema>;
@@ -95,7 +98,7 @@ async function* pages(
       throw new FetchError('SOURCE_UNREACHABLE', `${name} is not there, or may not be read`, {
         hint: 'GITHUB_TOKEN has to hold a token for a private repository.',
       });
-    const releases = parsed(z.array(releaseSchema), value, name);
+    const releases = parsed(z.array(releaseSchema).max(MOST_PER_PAGE), value, name);
     yield* published(releases);
     if (releases.length < PER_PAGE) return;
   }
