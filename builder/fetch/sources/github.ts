@@ -1,4 +1,5 @@
 import { FetchError, UsageError } from '../../errors/families.ts';
+import { untilTime } from '../../publish/github/rate-limit-end.ts';
 import { checkSchema, z } from '../../schema/schema.ts';
 import type { SourceName } from '../source.ts';
 import { get, Patience, readBody } from './http-client.ts';
@@ -82,6 +83,10 @@ function apiAddress(environment: Readonly<Record<string, string | undefined>>): 
   const text = environment['GITHUB_API_URL'] ?? '';
   if (text === '') return API;
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && url.username + url.password !== '')
+    throw new UsageError('USAGE', 'GITHUB_API_URL has a user name or password in it', {
+      hint: 'A token belongs into GITHUB_TOKEN.',
+    });
   const isLocal = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost';
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal))
     return text.replace(/\/+$/, '');
@@ -130,8 +135,7 @@ async function readJson(request: HttpRequest, name: string): Promise<unknown> {
 function refusal({ status, headers, end }: HttpResponse, name: string): FetchError {
   end();
   if (headers.get('x-ratelimit-remaining') !== '0') return statusError(status, name);
-  const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
-  const until = Number.isNaN(reset) ? '' : ` until ${new Date(reset * 1000).toISOString()}`;
+  const until = untilTime(Number(headers.get('x-ratelimit-reset') ?? 0) * 1000);
   return new FetchError('SOURCE_UNREACHABLE', `GitHub answers no more requests${until}`, {
     hint: 'With a token in GITHUB_TOKEN it answers many more.',
   });
