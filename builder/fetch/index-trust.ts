@@ -19,6 +19,9 @@ export type IndexJudge = {
   readonly memoryFile: string;
 };
 
+/** An index that counts, and what it says. */
+export type ReadIndex = FoundIndex & { readonly index: ReleaseIndex };
+
 /**
  * False for what was taken down when nobody had said whose signatures count, by keys that do not count now: it must not
  * decide what a trusted index may say.
@@ -85,7 +88,7 @@ function checkTrusted(
 }
 
 /** Throws VerifyError (INDEX_ROLLED_BACK) for an index older than the newest seen, or another one with its number. */
-export function checkSequence({ index, bytes }: FoundIndex, judge: IndexJudge): void {
+export function checkSequence({ index, bytes }: ReadIndex, judge: IndexJudge): void {
   const { seen, subject, memoryFile } = judge;
   if (seen?.index === undefined) return;
   const { sequence, sha256 } = seen.index;
@@ -109,7 +112,7 @@ export function checkSequence({ index, bytes }: FoundIndex, judge: IndexJudge): 
  * add one: a key counts from now on only if it counted before, or if the accepted index names it as a release's.
  */
 export function rememberIndex(
-  { index, bytes, signers }: FoundIndex,
+  { index, bytes, signers }: ReadIndex,
   accepted: readonly string[],
   { seen, trust }: IndexJudge,
 ): Seen {

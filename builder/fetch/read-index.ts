@@ -6,18 +6,11 @@ import {
   parseIndexSignatures,
   signersOfIndex,
 } from '../release-index/index-signatures.ts';
-import {
-  INDEX,
-  INDEX_LIMIT,
-  INDEX_SIGNATURE,
-  parseReleaseIndex,
-  type ReleaseIndex,
-} from '../release-index/release-index.ts';
+import { INDEX, INDEX_LIMIT, INDEX_SIGNATURE } from '../release-index/release-index.ts';
 import type { Tree } from './tree.ts';
 
-/** An index as it was found, and who signed it. */
+/** An index as it was found, and who signed it. Nothing has looked into it yet: what it says is for whom its signers count. */
 export type FoundIndex = {
-  readonly index: ReleaseIndex;
   readonly bytes: Buffer;
   /** Digests (hex) of the keys whose signatures hold; empty for an index that nobody signed. */
   readonly signers: readonly string[];
@@ -29,14 +22,13 @@ const PAUSE_MS = 100;
 
 /**
  * Reads index.json of a target name and its signature. Undefined when there is no index. Throws VerifyError
- * (INDEX_UNTRUSTED) when there is a signature and it is not one of these bytes, FormatError for what is not an index.
+ * (INDEX_UNTRUSTED) when there is a signature and it is not one of these bytes, FormatError for what is not a signature.
  */
 export async function readIndex(
   context: Context,
   tree: Tree,
   target: string,
 ): Promise<FoundIndex | undefined> {
-  const where = `${INDEX} of ${target}`;
   let before: { readonly bytes: Buffer; readonly signature: Buffer } | undefined;
   for (let reads = 1; ; reads++) {
     context.throwIfInterrupted();
@@ -44,10 +36,9 @@ export async function readIndex(
     const bytes = await tree.read([target, INDEX], INDEX_LIMIT);
     if (bytes === undefined) return undefined;
     const signature = await tree.read([target, INDEX_SIGNATURE], INDEX_SIGNATURE_LIMIT);
-    if (signature === undefined)
-      return { index: parseReleaseIndex(bytes, where), bytes, signers: [] };
+    if (signature === undefined) return { bytes, signers: [] };
     const signers = signersIn(signature, bytes, target);
-    if (signers.length > 0) return { index: parseReleaseIndex(bytes, where), bytes, signers };
+    if (signers.length > 0) return { bytes, signers };
     const changes =
       before === undefined || !before.bytes.equals(bytes) || !before.signature.equals(signature);
     if (!changes || reads === MOST_READS) throw mismatch(target, tree);

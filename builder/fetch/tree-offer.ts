@@ -1,5 +1,10 @@
 import type { Context } from '../pipeline/context.ts';
-import type { IndexEntry } from '../release-index/release-index.ts';
+import {
+  INDEX,
+  parseReleaseIndex,
+  type IndexEntry,
+  type ReleaseIndex,
+} from '../release-index/release-index.ts';
 import { compareVersions } from '../release-index/versions.ts';
 import type { Trust } from '../verify/trust.ts';
 import { checkAgainstIndex, checkPolicy } from './check-arrived.ts';
@@ -49,24 +54,28 @@ export async function findInTree(
     memoryFile: memory.file,
   };
   const accepted = checkIndexSigners(found, judge);
-  checkSubject(found.index, request, subject);
-  checkSequence(found, judge);
-  const entry = chooseVersion(found.index, request.wanted, subject);
+  // Only now: what anybody can put there is not even parsed.
+  const index = parseReleaseIndex(found.bytes, `${INDEX} of ${target}`);
+  checkSubject(index, request, subject);
+  checkSequence({ ...found, index }, judge);
+  const entry = chooseVersion(index, request.wanted, subject);
   warnOfGoingBack(context, seen, request, entry);
-  await memory.keep(rememberIndex(found, accepted, judge), { afresh: !counts });
-  return offerOf({ tree, target, found, entry, request });
+  await memory.keep(rememberIndex({ ...found, index }, accepted, judge), { afresh: !counts });
+  return offerOf({ tree, target, index, signers: found.signers, entry, request });
 }
 
 function offerOf({
   tree,
   target,
-  found: { index, signers },
+  index,
+  signers,
   entry,
   request,
 }: {
   readonly tree: Tree;
   readonly target: string;
-  readonly found: FoundIndex;
+  readonly index: ReleaseIndex;
+  readonly signers: FoundIndex['signers'];
   readonly entry: IndexEntry;
   readonly request: FetchRequest;
 }): Offer {

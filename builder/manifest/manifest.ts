@@ -10,6 +10,10 @@ const fileName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._+-]*$/)
   .describe('A file of the release directory; never a path.');
+/** Board, variant and version name the files and the directory of a release: none of them may lead elsewhere. */
+const plainName = z.string().regex(/^[A-Za-z0-9_]{1,128}$/);
+/** As `checkVersion` of a plan has it. */
+const version = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/);
 
 /** What a file of a release is for. */
 export const ARTIFACT_ROLES = [
@@ -30,10 +34,10 @@ export const ARTIFACT_ROLES = [
 export const manifestSchema = z
   .strictObject({
     schema: z.literal(1).describe('Version of this format.'),
-    board: z.string(),
-    variant: z.string().optional(),
+    board: plainName,
+    variant: plainName.optional(),
     chip: z.string().describe("Espressif's target name, such as esp32c3."),
-    version: z.string().describe('esp_app_desc_t.version of the app.'),
+    version: version.describe('esp_app_desc_t.version of the app.'),
     secureVersion: bytes('esp_app_desc_t.secure_version of the app.'),
     projectName: z.string().describe('esp_app_desc_t.project_name of the app.'),
     source: z.discriminatedUnion('kind', [

@@ -36,9 +36,6 @@ export type CheckOptions = {
 /** Files of a published tree, or of its root: no release may take their place. */
 const RESERVED_VERSION = /\.(?:json|html|sig|lock)$/i;
 const RESERVED_TARGET = 'assets';
-const PLAIN_NAME = /^[A-Za-z0-9_]{1,128}$/;
-/** As `checkVersion` of a plan has it. */
-const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/;
 /** As an index lists them. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}$/;
 
@@ -59,7 +56,7 @@ export async function checkPublishable(name: string, options: CheckOptions): Pro
   if (manifest === undefined || digests === undefined) {
     throw refused(name, 'is not a release directory of ota-build', RELEASE_HINT);
   }
-  requirePlainNames(name, manifest);
+  requireFreeNames(name, manifest);
   const targetName = [manifest.board, manifest.variant]
     .filter((part) => part !== undefined)
     .join('-');
@@ -76,14 +73,11 @@ export async function checkPublishable(name: string, options: CheckOptions): Pro
 
 const RELEASE_HINT = 'Name the directory that `ota-build` wrote, such as out/ESP32_GENERIC-1.2.3.';
 
-/** The names in a manifest become paths in a target. */
-function requirePlainNames(name: string, { board, variant, version }: Manifest): void {
-  for (const part of [board, ...(variant === undefined ? [] : [variant])])
-    if (!PLAIN_NAME.test(part))
-      throw refused(name, `is for a board or variant that cannot name a directory: '${part}'`);
+/** Board and version become directories of a target, which has some of its own. */
+function requireFreeNames(name: string, { board, variant, version }: Manifest): void {
   if (board === RESERVED_TARGET && variant === undefined)
     throw refused(name, `is for a board called ${board}, where a published tree has its scripts`);
-  if (!VERSION.test(version) || RESERVED_VERSION.test(version))
+  if (RESERVED_VERSION.test(version))
     throw refused(name, `has a version that cannot name its directory: '${version}'`);
 }
 

@@ -8,6 +8,9 @@ export const INDEX_SIGNATURE = 'index.json.sig';
 
 /** An index of thousands of versions stays below; a file that claims more is not one. */
 export const INDEX_LIMIT = 16 * 1024 * 1024;
+/** As many as fit into that. Every wrong one of a list is described, which takes a hundred times the memory of the list. */
+const MOST_VERSIONS = 16_384;
+const MOST_CHANNELS = 1024;
 
 const sha256 = (what: string) =>
   z
@@ -61,7 +64,10 @@ export const releaseIndexSchema = z
       .describe('Goes up by one with every change: a lower one is an old index.'),
     updatedAt: z.iso.datetime().describe('UTC.'),
     channels: z.record(channel, version).describe('The version that each channel has now.'),
-    versions: z.array(entrySchema).describe('Every published version, newest first.'),
+    versions: z
+      .array(entrySchema)
+      .max(MOST_VERSIONS)
+      .describe('Every published version, newest first.'),
   })
   .meta({ title: 'ota-build release index' });
 
@@ -87,23 +93,35 @@ export function parseReleaseIndex(bytes: Buffer, file: string): ReleaseIndex {
       `it has ${bytes.length} bytes, at most ${INDEX_LIMIT} were expected`,
       'TOO_LARGE',
     );
-  const result = checkSchema(releaseIndexSchema, parseJson(bytes, file));
+  const json = parseJson(bytes, file);
+  requireFewChannels(json, file);
+  const result = checkSchema(releaseIndexSchema, json);
   if (!result.ok) {
     const [first] = result.issues;
     throw malformed(file, `${first?.path.join('.') ?? ''}: ${first?.message ?? ''}`);
   }
   const index = result.value;
-  const versions = index.versions.map((entry) => entry.version);
-  const twice = versions.find((each, at) => versions.indexOf(each) !== at);
-  if (twice !== undefined) throw malformed(file, `it lists version ${twice} twice`);
+  const versions = new Set<string>();
+  for (const { version: listed } of index.versions) {
+    if (versions.has(listed)) throw malformed(file, `it lists version ${listed} twice`);
+    versions.add(listed);
+  }
   for (const [channelName, current] of Object.entries(index.channels)) {
-    if (!versions.includes(current))
+    if (!versions.has(current))
       throw malformed(
         file,
         `channel ${channelName} has version ${current}, which it does not list`,
       );
   }
   return index;
+}
+
+/** Before the schema looks at each of them. */
+function requireFewChannels(json: unknown, file: string): void {
+  const { channels } = (json ?? {}) as { readonly channels?: unknown };
+  const count = typeof channels === 'object' ? Object.keys(channels ?? {}).length : 0;
+  if (count > MOST_CHANNELS)
+    throw malformed(file, `it has ${count} channels, at most ${MOST_CHANNELS} were expected`);
 }
 
 function parseJson(bytes: Buffer, file: string): unknown {

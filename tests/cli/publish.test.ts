@@ -125,6 +125,43 @@ describe('publish --to dir:', () => {
       expect((await readPublished(placeOf(target))).sequence).toBe(1);
   });
 
+  test.each(['', '/public', '/some/where/public'])(
+    'does not publish into a release%s, which would not hold any more',
+    async (below) => {
+      const to = `dir:${release('1.2.4')}${below}`;
+      await expectRefusal(
+        work,
+        publish(['1.2.3'], '--to', to, ...OURS),
+        { code: 10, says: /1\.2\.4 is a release, which never changes/ },
+        { here: true },
+      );
+    },
+  );
+
+  test('goes on although the version of another channel has gone', async () => {
+    const target = await aTarget('1.3.0-beta.2');
+    await rm(join(placeOf(target), '1.3.0-beta.2'), { recursive: true });
+    const args = publish(['1.2.3'], '--to', `dir:${target}`, ...OURS);
+    const { code, stderr } = await work.runHere(args);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('lists version 1.3.0-beta.2, which is not there');
+    expect(await readFile(join(placeOf(target), 'stable.json'), 'utf8')).toContain('1.2.3/');
+  });
+
+  test('replaces what was put in the place of its page and never ends', async () => {
+    const target = await aTarget('1.2.3');
+    const page = join(placeOf(target), 'index.html');
+    for (const isPipe of [false, true]) {
+      await rm(page);
+      if (isPipe) execFileSync('mkfifo', [page]);
+      else await symlink('/dev/zero', page);
+      const args = publish(['1.2.3'], '--to', `dir:${target}`, ...OURS);
+      const { code, stderr } = await work.runHere(args);
+      expect(code, stderr).toBe(0);
+      expect(await readFile(page, 'utf8')).toContain('1.2.3');
+    }
+  });
+
   test('changes nothing when the same bytes come again, and refuses other bytes', async () => {
     const target = await aTarget('1.2.3', '1.2.4');
     const before = await work.listing();
@@ -498,7 +535,7 @@ describe('what is to be published', () => {
       await expectRefusal(
         work,
         allowed,
-        { code: 10, says: /cannot name|called assets/ },
+        { code: 10, says: /is not a release directory|cannot name|called assets/ },
         { here: true },
       );
     }

@@ -170,6 +170,9 @@ describe('sign refuses a release directory', () => {
     await refused(['odd', ...KEY, '--out', 'never'], 11, /is not the manifest of a release/);
     await work.write('odd/manifest.json', 'no');
     await refused(['odd', ...KEY, '--out', 'never'], 11, /is not JSON/);
+    const leadingOut = { ...(await manifestIn('ready')), version: '/../../elsewhere' };
+    await work.write('odd/manifest.json', JSON.stringify(leadingOut));
+    await refused(['odd', ...KEY, '--out', 'never'], 11, /version: .*must match/);
   });
 
   test.each([

@@ -93,6 +93,18 @@ describe('an index', () => {
     );
   });
 
+  test('of a size that none has is refused before each of its entries is', () => {
+    const index = {
+      ...{ ...SUBJECT, schema: 1, sequence: 1, updatedAt: '2026-01-02T03:04:05Z', channels: {} },
+      versions: Array(100_000).fill(0),
+    };
+    const bytes = Buffer.from(JSON.stringify(index));
+    expect(() => parseReleaseIndex(bytes, 'index.json')).toThrow(/: versions: too big/);
+    const names = Array.from({ length: 2000 }, (_, at) => `"c${at}":0`);
+    const channels = Buffer.from(`{"channels":{${names.join(',')}}}`);
+    expect(() => parseReleaseIndex(channels, 'index.json')).toThrow(/it has 2000 channels/);
+  });
+
   test('comes back as it was written', () => {
     fc.assert(
       fc.property(fc.array(entry, { minLength: 1, maxLength: 8 }), (entries) => {

@@ -2,6 +2,7 @@ import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../builder/manifest/manifest.ts';
+import { formatIndexSignatures } from '../../builder/release-index/index-signatures.ts';
 import {
   formatReleaseIndex,
   type ReleaseIndex,
@@ -16,6 +17,7 @@ import {
   makeDrillRelease,
   publishInto,
   readIndexOf,
+  signatureOver,
   writeIndex,
 } from '../support/made-tree.ts';
 import { publicPem } from '../support/pem.ts';
@@ -212,6 +214,14 @@ describe('the index', () => {
   test('signed by a key that nobody trusts is refused', async () => {
     const index = await readIndexOf(work.path('tree'), BOARD);
     await writeIndex(work.path(AT), index, [attacker]);
+    await expectRefused(await fetch(trusting), 9, /not signed by a key that key\.pub\.pem trusts/);
+  });
+
+  test('signed by a key that nobody trusts is not even parsed', async () => {
+    const bytes = Buffer.from('[0]');
+    await writeFile(work.path(AT, 'index.json'), bytes);
+    const signature = formatIndexSignatures([signatureOver(bytes, attacker)]);
+    await writeFile(work.path(AT, 'index.json.sig'), signature);
     await expectRefused(await fetch(trusting), 9, /not signed by a key that key\.pub\.pem trusts/);
   });
 

@@ -135,6 +135,18 @@ describe('fetch from GitHub releases', () => {
     await rm(work.path('out'), { recursive: true });
     github.fail({ on: /^GET/, how: { kind: 'rate-limit', seconds: 3600 } });
     await expectRefused(await fetch(...trusting), 5, /answers no more requests until 20/);
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '99999999999999999' };
+    const answer = { status: 403, json: {}, headers };
+    github.fail({ on: /^GET/, how: { kind: 'answer', answer } });
+    await expectRefused(await fetch(...trusting), 5, /answers no more requests$/m);
+  });
+
+  test('does not take an address of the API with a password in it, and does not repeat it', async () => {
+    const result = await work.runHere(['fetch', github.spec, '--board', BOARD], {
+      environment: { ...github.environment, GITHUB_API_URL: 'https://me:S3cret@example.com' },
+    });
+    expectSentence(result, { code: 2, says: /GITHUB_API_URL has a user name or password/ });
+    expect(result.stderr).not.toContain('S3cret');
   });
 
   test('refuses assets that were replaced, removed or never ended', async () => {

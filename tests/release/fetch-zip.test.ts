@@ -66,6 +66,12 @@ function edited(edit: (bytes: Buffer, at: number) => void, name = 'otadata.bin')
   return changed;
 }
 
+/** The manifest with another version in it. */
+function withVersion(version: string): Buffer {
+  const manifest = JSON.parse(files.get('manifest.json')?.toString() ?? '') as object;
+  return Buffer.from(JSON.stringify({ ...manifest, version }));
+}
+
 describe('fetch from the zip of a release', () => {
   test('unpacks it, and verifies what came out', async () => {
     const { code, stderr } = await fetch(zip);
@@ -180,11 +186,18 @@ describe('fetch from the zip of a release', () => {
       11,
       /80 entries/,
     ],
+    [
+      'a version that leads out',
+      () => zipOf(new Map([...files, ['manifest.json', withVersion('/../../elsewhere/x')]])),
+      11,
+      /manifest\.json: version: /,
+    ],
     ['nothing in it', () => Buffer.alloc(0), 11, /not the zip/],
     ['its end cut off', () => zip.subarray(0, -10), 11, /not the zip/],
   ])('refuses one with %s', async (_, make, code, says) => {
     expectSentence(await fetch(await make()), { code, says });
     expect(await readdir(work.path('out')).catch(() => [])).toEqual([]);
+    expect(await readdir(work.directory)).not.toContain('elsewhere');
   });
 
   test('does not unpack more than an entry says', async () => {

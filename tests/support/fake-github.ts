@@ -93,6 +93,8 @@ export type Failure = {
         readonly status?: number;
         readonly message?: string;
       }
+    /** Something else than GitHub would say, without any effect. */
+    | { readonly kind: 'answer'; readonly answer: Answer }
     /** Bytes are damaged before they are stored: size and digest are of the damaged ones. */
     | { readonly kind: 'corrupt' }
     | { readonly kind: 'slow'; readonly milliseconds: number }
@@ -256,6 +258,7 @@ function respond(
 }
 
 function refusalOf(failure: Failure['how'] | undefined): Answer | undefined {
+  if (failure?.kind === 'answer') return failure.answer;
   if (failure?.kind === 'status')
     return { status: failure.status, json: { message: failure.message ?? 'Server Error' } };
   if (failure?.kind === 'rate-limit') {

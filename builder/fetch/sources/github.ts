@@ -1,4 +1,5 @@
 import { FetchError, UsageError } from '../../errors/families.ts';
+import { untilTime } from '../../publish/github/rate-limit-end.ts';
 import { checkSchema, z } from '../../schema/schema.ts';
 import type { SourceName } from '../source.ts';
 import { get, Patience, readBody } from './http-client.ts';
@@ -10,6 +11,9 @@ const API = 'https://api.github.com';
 const PER_PAGE = 20;
 const MOST_PAGES = 50;
 const LARGEST_PAGE = 64 * 1024 * 1024;
+/** Sources: GitHub REST API, "Using pagination"; docs.github.com, "About releases". */
+const MOST_PER_PAGE = 100;
+const MOST_ASSETS = 1000;
 const NO_CONTENT: ReadonlySet<number> = new Set([404, 410]);
 
 // What we read of a release; the API sends much more. Source: GitHub REST API, "Releases" and "Release assets".
@@ -24,7 +28,7 @@ const releaseSchema = z.object({
   tag_name: z.string(),
   draft: z.boolean(),
   prerelease: z.boolean(),
-  assets: z.array(assetSchema),
+  assets: z.array(assetSchema).max(MOST_ASSETS),
 });
 
 export type GithubRelease = z.infer<typeof releaseSchema>;
@@ -79,6 +83,10 @@ function apiAddress(environment: Readonly<Record<string, string | undefined>>): 
   const text = environment['GITHUB_API_URL'] ?? '';
   if (text === '') return API;
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && url.username + url.password !== '')
+    throw new UsageError('USAGE', 'GITHUB_API_URL has a user name or password in it', {
+      hint: 'A token belongs into GITHUB_TOKEN.',
+    });
   const isLocal = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost';
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal))
     return text.replace(/\/+$/, '');
@@ -95,7 +103,7 @@ async function* pages(
       throw new FetchError('SOURCE_UNREACHABLE', `${name} is not there, or may not be read`, {
         hint: 'GITHUB_TOKEN has to hold a token for a private repository.',
       });
-    const releases = parsed(z.array(releaseSchema), value, name);
+    const releases = parsed(z.array(releaseSchema).max(MOST_PER_PAGE), value, name);
     yield* published(releases);
     if (releases.length < PER_PAGE) return;
   }
@@ -127,8 +135,7 @@ async function readJson(request: HttpRequest, name: string): Promise<unknown> {
 function refusal({ status, headers, end }: HttpResponse, name: string): FetchError {
   end();
   if (headers.get('x-ratelimit-remaining') !== '0') return statusError(status, name);
-  const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
-  const until = Number.isNaN(reset) ? '' : ` until ${new Date(reset * 1000).toISOString()}`;
+  const until = untilTime(Number(headers.get('x-ratelimit-reset') ?? 0) * 1000);
   return new FetchError('SOURCE_UNREACHABLE', `GitHub answers no more requests${until}`, {
     hint: 'With a token in GITHUB_TOKEN it answers many more.',
   });

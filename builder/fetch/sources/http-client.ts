@@ -9,6 +9,10 @@ const FIRST_PAUSE_MS = 200;
 /** A server that asks for more patience than this gets none. */
 const LONGEST_PAUSE_MS = 30_000;
 
+/** Of a body that does not come as fast as this, the rest is not waited for. A modem is faster. */
+const SLOWEST_BYTES_PER_SECOND = 1024;
+const LEAST_TIME_MS = 5 * 60_000;
+
 /** Pauses between tries, and says when to give up. */
 export class Patience {
   private tries = 0;
@@ -75,13 +79,22 @@ export function retryAfter(header: string | null, now = Date.now()): number | un
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** The whole body of a response. Throws FetchError (DOWNLOAD_TOO_LARGE) for more than `limit` bytes, RetriableError when it is cut. */
+/** Milliseconds that so many bytes may take. */
+export function patienceFor(bytes: number): number {
+  return LEAST_TIME_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000;
+}
+
+/**
+ * The whole body of a response. Throws FetchError: DOWNLOAD_TOO_LARGE for more than `limit` bytes, SOURCE_UNREACHABLE when it comes
+ * in drops; RetriableError when it is cut.
+ */
 export async function readBody(
   { chunks, headers, end }: HttpResponse,
   limit: number,
   what: string,
 ): Promise<Buffer> {
   const parts: Uint8Array[] = [];
+  const start = Date.now();
   let length = Number(headers.get('content-length') ?? 0);
   try {
     if (length > limit) throw tooLarge(what, limit);
@@ -89,6 +102,7 @@ export async function readBody(
     for await (const chunk of chunks) {
       length += chunk.length;
       if (length > limit) throw tooLarge(what, limit);
+      if (Date.now() - start > patienceFor(length)) throw tooSlow(what);
       parts.push(chunk);
     }
     return Buffer.concat(parts);
@@ -102,4 +116,10 @@ export function tooLarge(what: string, limit: number): FetchError {
     'DOWNLOAD_TOO_LARGE',
     `${what} has more than the ${limit} bytes that were expected`,
   );
+}
+
+export function tooSlow(what: string): FetchError {
+  return new FetchError('SOURCE_UNREACHABLE', `${what} comes too slowly to be waited for`, {
+    hint: 'Try again later: what has arrived is kept, and not fetched twice.',
+  });
 }

@@ -1,11 +1,7 @@
 import { FetchError } from '../../errors/families.ts';
-import { get, Patience, tooLarge } from './http-client.ts';
+import { get, Patience, patienceFor, tooLarge, tooSlow } from './http-client.ts';
 import { RetriableError } from './retriable-error.ts';
 import type { HttpRequest, HttpResponse } from './http-request.ts';
-
-/** Of a body that does not come as fast as this, the rest is not waited for. A modem is faster. */
-const SLOWEST_BYTES_PER_SECOND = 1024;
-const LEAST_TIME_MS = 5 * 60_000;
 
 export type Download = {
   readonly request: HttpRequest;
@@ -22,7 +18,7 @@ export type Download = {
 export async function* download({ request, from, size }: Download): AsyncGenerator<Uint8Array> {
   const what = request.url.href;
   const patience = new Patience(request.signal);
-  const deadline = Date.now() + LEAST_TIME_MS + (size / SLOWEST_BYTES_PER_SECOND) * 1000;
+  const deadline = Date.now() + patienceFor(size);
   let at = from;
   let etag: string | undefined;
   while (at < size) {
@@ -112,10 +108,4 @@ export function statusError(status: number, what: string): FetchError {
 function otherSize(what: string, length: number, size: number): FetchError {
   const code = length > size ? 'DOWNLOAD_TOO_LARGE' : 'DOWNLOAD_MISMATCH';
   return new FetchError(code, `${what} has ${length} bytes; the index says that it has ${size}`);
-}
-
-function tooSlow(what: string): FetchError {
-  return new FetchError('SOURCE_UNREACHABLE', `${what} comes too slowly to be waited for`, {
-    hint: 'Try again later: what has arrived is kept, and not fetched twice.',
-  });
 }

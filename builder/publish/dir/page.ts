@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readInput } from '../../files/read-input.ts';
 import type { ReleaseIndex } from '../../release-index/release-index.ts';
 import type { HeldLock } from './lock.ts';
 import { makeDirectories } from './place.ts';
@@ -30,7 +30,8 @@ export async function writePage(place: string, page: Page, lock: HeldLock): Prom
 }
 
 async function update(path: string, bytes: Buffer, lock: HeldLock): Promise<void> {
-  const current = await readFile(path).catch(() => undefined);
+  // Whatever else is there, a pipe or a file without end, is replaced.
+  const current = await readInput(path, 'a published page', bytes.length).catch(() => undefined);
   if (current?.equals(bytes) === true) return;
   await makeDirectories(dirname(path));
   await replaceFile(path, bytes, lock);

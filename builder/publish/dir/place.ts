@@ -2,6 +2,7 @@ import { access, chmod, constants, lstat, mkdir, realpath, stat } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { PublishError } from '../../errors/families.ts';
 import { syncDirectory } from '../../files/sync-directory.ts';
+import { CHECKSUMS, MANIFEST } from '../../manifest/release-files.ts';
 
 /** Published directories: a web server, which is another user, has to read them whatever our umask is. */
 export const DIRECTORY_MODE = 0o755;
@@ -9,7 +10,7 @@ export const FILE_MODE = 0o644;
 
 /**
  * Refuses a directory that could not be published to, and changes nothing: it, or the nearest directory above that is there,
- * has to be one that we may write to. Throws PublishError.
+ * has to be one that we may write to, and none of them a release. Throws PublishError.
  */
 export async function requirePublishableDirectory(path: string): Promise<void> {
   for (let at = path; ; at = dirname(at)) {
@@ -25,8 +26,25 @@ export async function requirePublishableDirectory(path: string): Promise<void> {
     } catch (error) {
       throw describePlaceFailure(error, at);
     }
+    await refuseRelease(await realpath(at), path);
     return;
   }
+}
+
+/** With anything else in it a release does not hold any more. */
+async function refuseRelease(directory: string, path: string): Promise<void> {
+  const isThere = (name: string): Promise<boolean> =>
+    access(join(directory, name)).then(
+      () => true,
+      () => false,
+    );
+  if ((await isThere(MANIFEST)) && (await isThere(CHECKSUMS)))
+    throw new PublishError(
+      'TARGET_INVALID',
+      `${path} is not a place to publish to: ${directory} is a release, which never changes`,
+      { where: { file: path }, hint: 'Name the directory that releases are published below.' },
+    );
+  if (directory !== dirname(directory)) await refuseRelease(dirname(directory), path);
 }
 
 /** Makes the directory of a target name below `root`, and `root`. Returns its path without links. Throws PublishError. */

@@ -1,12 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { ReadableStream } from 'node:stream/web';
+import { z } from '../../schema/schema.ts';
+import { answerOf, entriesOf } from './answer.ts';
 import { statusOf } from './failure.ts';
 import { guardedCall } from './guarded-call.ts';
 import type { Octokit } from './octokit.ts';
-import { requireSafeAddress, type GitHubPlace } from './repository.ts';
+import { requireUploadAddress, type GitHubPlace } from './repository.ts';
 import { attemptOnce } from './retry.ts';
 import { storedAsset, storedRelease, type StoredAsset, type StoredRelease } from './stored.ts';
 import { wholeFetch } from './whole-fetch.ts';
+
+// Source: REST API, schema full-repository.
+const repositorySchema = z.object({
+  full_name: z.string(),
+  private: z.boolean(),
+  archived: z.boolean(),
+  permissions: z.object({ push: z.boolean() }).optional(),
+});
 
 /** What GitHub says of a repository and of the token that asks. */
 export type RepositoryFacts = {
@@ -63,17 +73,18 @@ export class GitHubApi {
   }
 
   async facts(): Promise<RepositoryFacts> {
-    const { data, headers } = await this.call(`look at ${this.repository}`, () =>
-      this.octokit.rest.repos.get(this.parameters()),
-    );
-    const scopes = headers['x-oauth-scopes'];
-    return {
-      fullName: data.full_name,
-      isPrivate: data.private,
-      isArchived: data.archived,
-      push: data.permissions?.push,
-      scopes: scopes === undefined ? undefined : scopes.split(',').map((scope) => scope.trim()),
-    };
+    return this.call(`look at ${this.repository}`, async () => {
+      const { data, headers } = await this.octokit.rest.repos.get(this.parameters());
+      const facts = answerOf(repositorySchema, data);
+      const scopes = headers['x-oauth-scopes'];
+      return {
+        fullName: facts.full_name,
+        isPrivate: facts.private,
+        isArchived: facts.archived,
+        push: facts.permissions?.push,
+        scopes: scopes === undefined ? undefined : scopes.split(',').map((scope) => scope.trim()),
+      };
+    });
   }
 
   /**
@@ -95,8 +106,7 @@ export class GitHubApi {
         per_page: 30,
       });
       const taken: T[] = [];
-      for await (const { data } of pages)
-        taken.push(...data.flatMap((release) => take(storedRelease(release))));
+      for await (const release of entriesOf(pages)) taken.push(...take(storedRelease(release)));
       return taken;
     });
   }
@@ -133,7 +143,7 @@ export class GitHubApi {
           ref,
           mediaType: { format: 'sha' },
         });
-        return data as unknown as string;
+        return answerOf(z.string(), data);
       },
       422,
     );
@@ -141,14 +151,14 @@ export class GitHubApi {
 
   /** Not repeated when it fails: whether a draft was made has to be looked up first. */
   async createDraft(release: NewRelease): Promise<StoredRelease> {
-    const { data } = await this.callOnce(`make a draft release in ${this.repository}`, () =>
-      this.octokit.rest.repos.createRelease({
+    return this.callOnce(`make a draft release in ${this.repository}`, async () => {
+      const { data } = await this.octokit.rest.repos.createRelease({
         ...this.parameters(),
         ...releaseFields(release),
         draft: true,
-      }),
-    );
-    return storedRelease(data);
+      });
+      return storedRelease(data);
+    });
   }
 
   /** Publishes a draft. Not repeated when it fails: whether it happened has to be looked up first. */
@@ -156,18 +166,16 @@ export class GitHubApi {
     id: number,
     release: NewRelease & { readonly isLatest: boolean },
   ): Promise<StoredRelease> {
-    const { data } = await this.callOnce(
-      `publish release ${release.tag} of ${this.repository}`,
-      () =>
-        this.octokit.rest.repos.updateRelease({
-          ...this.parameters(),
-          release_id: id,
-          ...releaseFields(release),
-          draft: false,
-          make_latest: release.isLatest ? 'true' : 'false',
-        }),
-    );
-    return storedRelease(data);
+    return this.callOnce(`publish release ${release.tag} of ${this.repository}`, async () => {
+      const { data } = await this.octokit.rest.repos.updateRelease({
+        ...this.parameters(),
+        release_id: id,
+        ...releaseFields(release),
+        draft: false,
+        make_latest: release.isLatest ? 'true' : 'false',
+      });
+      return storedRelease(data);
+    });
   }
 
   async deleteRelease(id: number): Promise<void> {
@@ -177,27 +185,26 @@ export class GitHubApi {
   }
 
   async assets(releaseId: number): Promise<readonly StoredAsset[]> {
-    const assets = await this.call(`list the assets of a release of ${this.repository}`, () =>
-      this.octokit.paginate(this.octokit.rest.repos.listReleaseAssets, {
+    return this.call(`list the assets of a release of ${this.repository}`, async () => {
+      const pages = this.octokit.paginate.iterator(this.octokit.rest.repos.listReleaseAssets, {
         ...this.parameters(),
         release_id: releaseId,
         per_page: 100,
-      }),
-    );
-    return assets.map(storedAsset);
+      });
+      const assets: StoredAsset[] = [];
+      for await (const asset of entriesOf(pages)) assets.push(storedAsset(asset));
+      return assets;
+    });
   }
 
   /** Uploads once. Not repeated when it fails, but for a rate limit: whether it was stored has to be looked up first. */
   async upload(release: StoredRelease, source: AssetSource): Promise<StoredAsset> {
-    requireSafeAddress(
-      release.uploadUrl.replace(/\{.*$/, ''),
-      'the address that GitHub gave for uploads',
-    );
+    requireUploadAddress(release.uploadUrl, this.place);
     const limit = AbortSignal.timeout(
       UPLOAD_BASE_MS + Math.ceil(source.size / UPLOAD_BYTES_PER_MS),
     );
-    const { data } = await this.callOnce(`upload ${source.name}`, () =>
-      this.octokit.rest.repos.uploadReleaseAsset({
+    return this.callOnce(`upload ${source.name}`, async () => {
+      const { data } = await this.octokit.rest.repos.uploadReleaseAsset({
         ...this.parameters({
           signal: AbortSignal.any([this.signal, limit]),
           // A stream can be read once; a request that a rate limit has turned away is sent again.
@@ -212,9 +219,9 @@ export class GitHubApi {
           'content-length': source.size,
         },
         data: '',
-      }),
-    );
-    return storedAsset(data);
+      });
+      return storedAsset(data);
+    });
   }
 
   /** SHA-256 (hex) of what is stored; of its first bytes when there are more than GitHub says. */

@@ -1,4 +1,5 @@
 import { PublishError } from '../../errors/families.ts';
+import { untilTime } from './rate-limit-end.ts';
 
 /** What a message about a failed request has to name, and what it must never hold. */
 export type FailureFacts = {
@@ -95,10 +96,9 @@ function rateLimited(failure: RequestFailure, said: string, { doing }: FailureFa
   const reset = Number(header(failure, 'x-ratelimit-reset'));
   const after = Number(header(failure, 'retry-after'));
   const until = after > 0 ? Date.now() + after * 1000 : reset * 1000;
-  const when = until > 0 ? ` until ${new Date(until).toISOString()}` : '';
   return new PublishError(
     'TARGET_BUSY',
-    `could not ${doing}: GitHub's rate limit is used up${when} (${said})`,
+    `could not ${doing}: GitHub's rate limit is used up${untilTime(until)} (${said})`,
     {
       hint: 'Run the same command again then: it goes on where this one stopped.',
       details: { status: failure.status },

@@ -1,10 +1,11 @@
+import { PublishError } from '../../errors/families.ts';
 import { describeFailure } from './failure.ts';
 
 /** What every call needs: when to stop, and what must be in no message. */
 export type Guard = { readonly signal: AbortSignal; readonly token: string };
 
 /**
- * Calls GitHub. Throws the reason of the signal, or what `describeFailure` makes of an error; `doing` is what it is about. A
+ * Calls GitHub. Throws the reason of the signal, a PublishError as it is, or what `describeFailure` makes of an error; `doing` is what it is about. A
  * wait for a rate limit is left as soon as the signal comes.
  */
 export async function guardedCall<T>(
@@ -18,7 +19,7 @@ export async function guardedCall<T>(
     return await Promise.race([request(), aborted]);
   } catch (error) {
     signal.throwIfAborted();
-    throw describeFailure(error, { doing, token });
+    throw error instanceof PublishError ? error : describeFailure(error, { doing, token });
   } finally {
     stop();
   }

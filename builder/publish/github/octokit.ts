@@ -46,7 +46,7 @@ export function openOctokit(connection: Connection): Octokit {
     auth: token,
     userAgent: 'ota-build',
     log: { debug: silent, info: silent, warn: silent, error: silent },
-    request: { fetch: wholeFetch },
+    request: { fetch: fetchFrom(apiUrl) },
     throttle: {
       // The handlers have waited already, in a way that an interruption ends.
       retryAfterBaseValue: 0,
@@ -56,6 +56,16 @@ export function openOctokit(connection: Connection): Octokit {
       ...(apiUrl === PUBLIC_API ? {} : { write: UNPACED, notifications: UNPACED }),
     },
   });
+}
+
+/** `wholeFetch` from the API's own server: the token goes with every request, and a list says itself where it goes on. */
+function fetchFrom(apiUrl: string): typeof wholeFetch {
+  const { origin } = new URL(apiUrl);
+  return (url, init) => {
+    const to = new URL(url).origin;
+    if (to === origin) return wholeFetch(url, init);
+    throw new Error(`the answer leads to ${to}, which must not see the token`);
+  };
 }
 
 /**

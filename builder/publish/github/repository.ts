@@ -50,6 +50,25 @@ export function requireSafeAddress(address: string, what: string): void {
 }
 
 /**
+ * Throws PublishError (TARGET_INVALID) for an address for uploads (RFC 6570 template) that is not on the server of the API, which is also the one
+ * called uploads.X where the API is api.X: the token goes nowhere else. Sources: REST API, Upload a release asset; GitHub
+ * Enterprise Cloud with data residency, Network access.
+ */
+export function requireUploadAddress(template: string, { apiUrl }: GitHubPlace): void {
+  const address = template.replace(/\{.*$/s, '');
+  const what = 'the address that GitHub gave for uploads';
+  requireSafeAddress(address, what);
+  const api = new URL(apiUrl).hostname;
+  const { hostname } = new URL(address);
+  const isLocal = LOOPBACK.test(api) && LOOPBACK.test(hostname);
+  if (hostname === api || hostname === api.replace(/^api\./, 'uploads.') || isLocal) return;
+  throw new PublishError(
+    'TARGET_INVALID',
+    `${what} is at ${hostname}, and its API at ${api}: the token is not sent to others`,
+  );
+}
+
+/**
  * The token of GITHUB_TOKEN, else of GH_TOKEN. Throws PublishError (TOKEN_MISSING) when there is none, or when it cannot be one;
  * its value is in no message.
  */

@@ -1,3 +1,6 @@
+import { z } from '../../schema/schema.ts';
+import { answerOf } from './answer.ts';
+
 /** An asset as GitHub has it. */
 export type StoredAsset = {
   readonly id: number;
@@ -26,45 +29,53 @@ export type StoredRelease = {
   readonly assets: readonly StoredAsset[];
 };
 
-type AssetAnswer = {
-  readonly id: number;
-  readonly name: string;
-  readonly state: string;
-  readonly size: number;
-  readonly digest?: string | null;
-};
+/** docs.github.com, About releases. */
+const MOST_ASSETS = 1000;
 
-type ReleaseAnswer = {
-  readonly id: number;
-  readonly tag_name: string;
-  readonly draft: boolean;
-  readonly prerelease: boolean;
-  readonly immutable?: boolean;
-  readonly body?: string | null;
-  readonly upload_url: string;
-  readonly html_url: string;
-  readonly published_at: string | null;
-  readonly assets: readonly AssetAnswer[];
-};
+// What is used of an answer; there is much more in it. Source: REST API, schemas release and release-asset.
+const assetSchema = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  state: z.string(),
+  size: z.number().int().nonnegative(),
+  digest: z.string().nullish(),
+});
+const releaseSchema = z.object({
+  id: z.number().int(),
+  tag_name: z.string(),
+  draft: z.boolean(),
+  prerelease: z.boolean(),
+  immutable: z.boolean().nullish(),
+  body: z.string().nullish(),
+  upload_url: z.string(),
+  html_url: z.string(),
+  published_at: z.string().nullish(),
+  assets: z.array(assetSchema).max(MOST_ASSETS),
+});
 
-/** Source: REST API, schema release-asset; `digest` is `sha256:` and 64 hex digits. */
-export function storedAsset({ id, name, state, size, digest }: AssetAnswer): StoredAsset {
+/** `digest` is `sha256:` and 64 hex digits. Throws Error for an answer that is no asset. */
+export function storedAsset(answer: unknown): StoredAsset {
+  return assetIn(answerOf(assetSchema, answer));
+}
+
+function assetIn({ id, name, state, size, digest }: z.infer<typeof assetSchema>): StoredAsset {
   const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(digest ?? '') ?? [];
   return { id, name, state, size, sha256 };
 }
 
-/** Source: REST API, schema release. */
-export function storedRelease(answer: ReleaseAnswer): StoredRelease {
+/** Throws Error for an answer that is no release. */
+export function storedRelease(answer: unknown): StoredRelease {
+  const release = answerOf(releaseSchema, answer);
   return {
-    id: answer.id,
-    tag: answer.tag_name,
-    isDraft: answer.draft,
-    isPrerelease: answer.prerelease,
-    isImmutable: answer.immutable,
-    body: answer.body ?? '',
-    uploadUrl: answer.upload_url,
-    pageUrl: answer.html_url,
-    publishedAt: answer.published_at ?? undefined,
-    assets: answer.assets.map(storedAsset),
+    id: release.id,
+    tag: release.tag_name,
+    isDraft: release.draft,
+    isPrerelease: release.prerelease,
+    isImmutable: release.immutable ?? undefined,
+    body: release.body ?? '',
+    uploadUrl: release.upload_url,
+    pageUrl: release.html_url,
+    publishedAt: release.published_at ?? undefined,
+    assets: release.assets.map(assetIn),
   };
 }

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { requestOnce } from '../../../builder/fetch/sources/http-request.ts';
 import { openHttp } from '../../../builder/fetch/sources/http.ts';
-import { retryAfter } from '../../../builder/fetch/sources/http-client.ts';
+import { readBody, retryAfter } from '../../../builder/fetch/sources/http-client.ts';
 import { parseSource } from '../../../builder/fetch/source.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
+  vi.useRealTimers();
 });
 
 /** Answers every request with a redirect there. */
@@ -33,6 +34,34 @@ describe('a redirect', () => {
       requestOnce({ url: new URL('https://example.com/'), signal }),
     ).rejects.toMatchObject({
       message: expect.stringContaining('more than 5 times') as string,
+    });
+  });
+});
+
+describe('a small body', () => {
+  /** A hundred bytes, and so many milliseconds until each of them has come. */
+  async function* drops(milliseconds: number): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < 100; at++) {
+      vi.setSystemTime(Date.now() + milliseconds);
+      yield await Promise.resolve(Buffer.from('x'));
+    }
+  }
+
+  const read = (milliseconds: number): Promise<Buffer> => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const chunks = drops(milliseconds);
+    const end = (): void => undefined;
+    return readBody({ status: 200, headers: new Headers(), chunks, end }, 1000, 'index.json');
+  };
+
+  test('that comes slowly is waited for', async () => {
+    expect(await read(2900)).toHaveLength(100);
+  });
+
+  test('that comes in drops is not', async () => {
+    await expect(read(20_000)).rejects.toMatchObject({
+      code: 'SOURCE_UNREACHABLE',
+      message: 'index.json comes too slowly to be waited for',
     });
   });
 });
