@@ -8,7 +8,7 @@ const BUILDER = join(ROOT, 'builder');
 
 /** Packages and the one file that may import each; commander's types are needed by every command file. */
 const IMPORTERS: Readonly<Record<string, RegExp>> = {
-  '@commander-js/extra-typings': /^cli\/(program|commands\/[a-z-]+)\.ts$/,
+  '@commander-js/extra-typings': /^cli\/(program|require-verb|commands\/[a-z-]+)\.ts$/,
   zod: /^schema\/schema\.ts$/,
   yaml: /^schema\/yaml-file\.ts$/,
 };

@@ -36,7 +36,7 @@ class Rehearsal {
     this.needs = { ...needs };
   }
 
-  static async start(): Promise<Rehearsal> {
+  static async start(boards: readonly string[] = BOARDS): Promise<Rehearsal> {
     const work = await createWorkspace();
     const checkout = work.path('checkout');
     for (const part of [
@@ -48,7 +48,7 @@ class Rehearsal {
       'builder',
     ])
       await cp(join(PROJECT, part), join(checkout, part), { recursive: true });
-    for (const board of BOARDS) {
+    for (const board of boards) {
       const profile = `profiles/${board}.yaml`;
       await cp(join(PROJECT, profile), join(checkout, profile));
       const firmware = makeRelease({ chip: chipOf(board), appSize: 0x10000 });
@@ -89,6 +89,12 @@ class Rehearsal {
     github.tags.set(TAG, commit);
     const environment = { ...this.runner.environment, GITHUB_API_URL: github.apiUrl };
     return new Rehearsal({ ...this.runner, directory, environment }, this.needs);
+  }
+
+  /** A run of the same checkout for another tag, of which nothing has happened yet. */
+  anew(tag: string): Rehearsal {
+    const environment = { ...this.runner.environment, GITHUB_REF_NAME: tag };
+    return new Rehearsal({ ...this.runner, environment }, {});
   }
 
   async job(name: string, context: Readonly<Record<string, unknown>> = {}): Promise<JobResult> {
@@ -193,6 +199,23 @@ describe.skipIf(isMissing(hasJq() ? 'jq' : undefined, 'jq'))(
       await expect(rehearsal.job('sign', { secrets: SECRETS })).rejects.toThrow(/^a script ended/);
       expect(await readdir(rehearsal.artifacts)).not.toContain('signed');
     });
+
+    test('signs the release of a project with one board, whose artifact has no directory', async () => {
+      const small = await Rehearsal.start(['ESP32_GENERIC']);
+      await small.job('plan');
+      for (const matrix of small.matrix) await small.image(matrix);
+      await small.job('sign', { secrets: SECRETS });
+      expect(await readdir(join(small.artifacts, 'signed'))).toEqual([STEM]);
+    });
+
+    test.each(['vNext', 'v1.2', 'v1.2.3_4'])(
+      'builds nothing for the tag %s, which names no channel',
+      async (tag) => {
+        await expect(planned.anew(tag).job('plan')).rejects.toThrow(
+          `${tag} is no version such as v1.2.3`,
+        );
+      },
+    );
 
     test('says which key is not there', async () => {
       const rehearsal = await planned.copy(await startFakeGitHub());

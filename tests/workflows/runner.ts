@@ -110,9 +110,11 @@ async function download(
     return;
   }
   const prefix = (pattern ?? '').replace(/\*$/, '');
-  for (const each of await readdir(store))
-    if (each.startsWith(prefix))
-      await cp(join(store, each), merge === 'true' ? to : join(to, each), { recursive: true });
+  const found = (await readdir(store)).filter((each) => each.startsWith(prefix));
+  // download-artifact has unpacked one alone like this since v5, whatever it was asked for by.
+  const isFlat = merge === 'true' || found.length === 1;
+  for (const each of found)
+    await cp(join(store, each), isFlat ? to : join(to, each), { recursive: true });
 }
 
 type Script = { readonly cwd: string; readonly environment: Readonly<Record<string, string>> };
