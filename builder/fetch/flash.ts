@@ -41,7 +41,7 @@ export async function findFlasher(context: Context, port: string): Promise<Flash
       hint,
     });
   if (state !== 'found')
-    throw new ToolchainError('TOOL_FAILED', `esptool does not run: ${problem ?? ''}`, { hint });
+    throw new ToolchainError('TOOL_FAILED', `esptool cannot be used: ${problem ?? ''}`, { hint });
   if (Number.parseInt(version ?? '0', 10) < OLDEST)
     throw new ToolchainError('TOOL_FAILED', `esptool ${version ?? ''} is too old for --flash`, {
       hint,

@@ -84,6 +84,11 @@ async function choose(
     )
     .sort((a, b) => newestFirst(a.version, b.version));
   if (newest !== undefined) return newest;
+  if (candidates.length === 0)
+    throw unknownRelease(
+      `${releases.name} has no release for ${target}`,
+      'A release names its boards; --board and --variant have to be the same.',
+    );
   const what =
     wanted.kind === 'version' ? `version ${wanted.version}` : `channel ${wanted.channel}`;
   const there = candidates.map(({ version, channel }) => `${version} (${channel})`);

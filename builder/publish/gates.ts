@@ -196,10 +196,16 @@ function notNewer(
   );
 }
 
+/** As `git describe --dirty` marks what differs from its commit. */
+const DIRTY = /-dirty(?:$|[.+-])/;
+
 function dirty({ release: { manifest } }: Candidate): readonly Objection[] {
   const { source, version } = manifest;
   const isSourceDirty =
-    source.kind === 'micropython' && (source.dirty || source.version.endsWith('-dirty'));
+    source.kind === 'micropython' && (source.dirty || DIRTY.test(source.version));
+  const said =
+    source.kind === 'prebuilt' ? [source.micropython?.version, source.project?.version] : [];
+  const found = said.find((text) => text !== undefined && DIRTY.test(text));
   return [
     ...objection(
       isSourceDirty,
@@ -207,7 +213,12 @@ function dirty({ release: { manifest } }: Candidate): readonly Objection[] {
       'was compiled from sources with changes that no commit holds',
     ),
     ...objection(
-      /-dirty(?:$|[.+-])/.test(version),
+      found !== undefined,
+      'dirty',
+      `is made of firmware that says that it was made from a dirty tree: ${found ?? ''}`,
+    ),
+    ...objection(
+      DIRTY.test(version),
       'dirty',
       `has a version that says that it was made from a dirty tree: ${version}`,
     ),

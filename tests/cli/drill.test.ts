@@ -26,6 +26,7 @@ describe('ota-build --firmware drill', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr });
     expect(stdout).toContain('There is no bootloader in it, and so no full-flash image.');
     expect(stdout).toContain('write-flash @flash_args');
+    expect(stdout).toContain('--drill --to TARGET --key KEY publishes it');
     expect(await work.runHere(['verify', `out/${board}-1.2.3`])).toMatchObject({ code: 0 });
   });
 

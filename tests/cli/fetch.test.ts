@@ -265,6 +265,9 @@ exit ${exit}
     expectSentence(await flash('/nowhere'), { code: 4, says: /esptool is not on PATH/ });
     const old = await flash(await installEsptool('4.8.1'));
     expectSentence(old, { code: 4, says: /esptool 4\.8\.1 is too old/ });
+    await work.write('bin/esptool', '#!/bin/sh\nexit 1\n');
+    const broken = await flash(work.path('bin'));
+    expectSentence(broken, { code: 4, says: /esptool cannot be used: it does not run$/m });
     expect(await readdir(work.path('out')).catch(() => [])).toEqual([]);
   });
 });

@@ -12,6 +12,8 @@ const STEM = `${BOARD}-1.2.3`;
 const EPOCH = { environment: { SOURCE_DATE_EPOCH: '1717311095' } };
 const KEY = ['--key', 'rsa3072-first.pem'];
 
+const BUILD = ['--board', BOARD, '--firmware', `${BOARD}.bin`, '--app-version', '1.2.3'];
+
 let work: Workspace;
 
 const run = (...args: readonly string[]): Promise<CliResult> => work.runHere(args, EPOCH);
@@ -27,10 +29,9 @@ const manifestIn = async (folder: string, stem = STEM): Promise<Manifest> =>
 
 beforeAll(async () => {
   work = await createSigningWorkspace([BOARD, 'ESP32_GENERIC_C5'], ['rsa3072', 'ecdsa256']);
-  const build = ['--board', BOARD, '--firmware', `${BOARD}.bin`, '--app-version', '1.2.3'];
-  await ok(...build, '--sign-later', '--out', 'ready');
-  await ok(...build, '--out', 'plain');
-  await ok(...build, ...KEY, '--out', 'direct');
+  await ok(...BUILD, '--sign-later', '--out', 'ready');
+  await ok(...BUILD, '--out', 'plain');
+  await ok(...BUILD, ...KEY, '--out', 'direct');
   await ok('sign', `ready/${STEM}`, ...KEY, '--out', 'signed');
 });
 
@@ -45,6 +46,12 @@ describe('a build that is signed later', () => {
       awaitsSignature: { scheme: 'rsa3072', bootloader: false },
     });
     expect(await readdir(work.path('ready', STEM))).not.toContain('manifest.json.sig');
+  });
+
+  test('says how it is signed', async () => {
+    const { stdout } = await ok(...BUILD, '--sign-later', '--out', 'told');
+    const place = `told/${STEM}`;
+    expect(stdout).toContain(`with rsa3072:  ota-build sign ${place} --key KEY --out DIRECTORY\n`);
   });
 
   test('needs no key, in CI either', async () => {

@@ -107,7 +107,7 @@ describe('fetch from GitHub releases', () => {
     }
     expect(await fetch('--variant', 'OTA')).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining('It has none') as string,
+      stderr: expect.stringContaining('has no release for ESP32_GENERIC-OTA') as string,
     });
   });
 

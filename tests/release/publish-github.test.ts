@@ -96,7 +96,7 @@ describe('a release on GitHub', () => {
     expect(body).toContain('| `ESP32_GENERIC_C3` | `esp32c3` | `1.2.3` | 0 |');
     expect(body).toContain('is the rollback drill');
     expect(body).toContain(
-      'ota-build fetch github:acme/firmware --board ESP32_GENERIC --version 1.2.3 --trust trust.yaml',
+      'ota-build fetch github:acme/firmware --board ESP32_GENERIC --version 1.2.3 --trust trust.yaml --drill --allow-development\n',
     );
   });
 

@@ -47,7 +47,7 @@ export function renderBuild(
     ),
     `  ${besideArtifacts(plan.stem, manifest).join(', ')}`,
     '',
-    ...describeSigning(manifest),
+    ...describeSigning(manifest, directory, output),
     ...describeFlashing(manifest, directory, output),
   ].join('\n');
 }
@@ -62,8 +62,15 @@ function besideArtifacts(stem: string, { signing }: Bundle['manifest']): string[
   ];
 }
 
-function describeSigning({ signing, awaitsSignature }: Bundle['manifest']): string[] {
-  if (awaitsSignature !== undefined) return ['Not signed yet: `ota-build sign DIRECTORY` does it.'];
+function describeSigning(
+  { signing, awaitsSignature }: Bundle['manifest'],
+  directory: string,
+  { colours, command }: Output,
+): string[] {
+  if (awaitsSignature !== undefined) {
+    const sign = `${command} sign ${shellWord(directory)} --key KEY --out DIRECTORY`;
+    return [`Not signed yet. Sign it, with ${awaitsSignature.scheme}:  ${colours.cyan(sign)}`];
+  }
   if (signing === null) return ['Not signed.'];
   return signing.keys.map(
     ({ digest, development }) =>
@@ -99,7 +106,7 @@ function describeFlashing(
     'the first one (esp32.Partition(esp32.Partition.RUNNING).info() says). Where the second one runs, write the',
     `.app-bin to the first slot's offset, and the OTA data that \`${command} otadata trial --from slot1 --to slot0\` makes.`,
     'The device then comes back by itself, or says on the serial line why not.',
-    `${colours.cyan(`${command} publish ${place} --drill --to TARGET`)} publishes it, in a channel of its own.`,
+    `${colours.cyan(`${command} publish ${place} --drill --to TARGET --key KEY`)} publishes it, in a channel of its own.`,
   ];
 }
 

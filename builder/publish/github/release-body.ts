@@ -1,4 +1,5 @@
 import type { Manifest } from '../../manifest/manifest.ts';
+import { fetchFlags } from '../fetch-flags.ts';
 import type { ReleasePlan } from './release-plan.ts';
 
 const MARKER = /<!-- ota-build ([0-9a-f]{64}) -->/;
@@ -9,17 +10,18 @@ const MARKER = /<!-- ota-build ([0-9a-f]{64}) -->/;
  */
 export function formatReleaseBody(plan: ReleasePlan, repository: string): string {
   const manifests = plan.publications.map(({ release }) => release.manifest);
-  const [first] = plan.publications;
-  const fetchCommand = `ota-build fetch github:${repository} --board ${first?.release.manifest.board ?? ''}${variantOption(first?.release.manifest)} --version ${plan.version} --trust trust.yaml`;
+  const isSigned = manifests.every(({ signing }) => signing !== null);
   return [
     '| Board | Chip | Version | secure_version | Signed by |',
     '| --- | --- | --- | --- | --- |',
     ...manifests.map(row),
     '',
     ...manifests.flatMap(warnings),
-    'Get it, with everything in it checked against the keys that you trust:',
+    isSigned
+      ? 'Get it, with everything in it checked against the keys that you trust:'
+      : 'Get it; nothing proves who made what is not signed:',
     '',
-    ...fenced(fetchCommand),
+    ...manifests.slice(0, 1).flatMap((manifest) => fenced(fetchCommand(manifest, repository))),
     '',
     `<!-- ota-build ${plan.digest} -->`,
     '',
@@ -51,8 +53,11 @@ function warnings({ source, board }: Manifest): readonly string[] {
   ];
 }
 
-function variantOption(manifest: Manifest | undefined): string {
-  return manifest?.variant === undefined ? '' : ` --variant ${manifest.variant}`;
+function fetchCommand(manifest: Manifest, repository: string): string {
+  const { board, variant, version, signing } = manifest;
+  const target = `--board ${board}${variant === undefined ? '' : ` --variant ${variant}`}`;
+  const trust = signing === null ? '' : ' --trust trust.yaml';
+  return `ota-build fetch github:${repository} ${target} --version ${version}${trust}${fetchFlags(manifest)}`;
 }
 
 /** A fence that is longer than any run of its own sign in the text. */

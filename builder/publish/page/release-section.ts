@@ -1,3 +1,4 @@
+import { fetchFlags } from '../fetch-flags.ts';
 import { html, address, type Html } from './html.ts';
 import { flashDrawing } from './flash-drawing.ts';
 import type { ChannelRelease } from './page-input.ts';
@@ -128,12 +129,7 @@ function verifying({ channel, manifest, version }: ChannelRelease): Html {
   const variant = manifest.variant === undefined ? '' : ` --variant ${manifest.variant}`;
   const target = `--board ${manifest.board}${variant}`;
   const zip = version.files.find(({ file }) => file.endsWith('.zip'));
-  // What `fetch` takes only from somebody who says that it is meant.
-  const meant = [
-    ...(manifest.source.kind === 'drill' ? [' --drill'] : []),
-    ...(version.development ? [' --allow-development'] : []),
-  ].join('');
-  const options = `--trust release.pub.pem${meant}`;
+  const options = `--trust release.pub.pem${fetchFlags(manifest)}`;
   return html`<p>
       Fetches the release, and refuses whatever is not signed by a key that you trust, or not whole:
     </p>

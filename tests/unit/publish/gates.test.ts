@@ -54,6 +54,15 @@ const COMPILED: Manifest['source'] = {
   bootloaderRollback: 'enabled',
 };
 
+const PREBUILT: Extract<Manifest['source'], { kind: 'prebuilt' }> = {
+  kind: 'prebuilt',
+  file: 'x.bin',
+  sha256: '0'.repeat(64),
+  container: 'app',
+  micropython: { version: 'v1.23.0' },
+  idfVersion: 'v5.0.4',
+};
+
 function aRelease(manifest: Partial<Manifest> = {}): Publishable {
   const whole = { ...MANIFEST, source: COMPILED, ...manifest };
   return {
@@ -90,6 +99,7 @@ describe('the gates', () => {
   test('let a release through that nothing speaks against', () => {
     expect(gatesOf(aCandidate())).toEqual([]);
     expect(gatesOf(aCandidate(), has('1.2.2', 2))).toEqual([]);
+    expect(gatesOf(aCandidate({ source: PREBUILT }))).toEqual([]);
   });
 
   test.each<[string, Partial<Manifest>, KnownReleases, readonly GateName[]]>([
@@ -110,6 +120,18 @@ describe('the gates', () => {
     [
       'sources that call themselves dirty',
       { source: { ...COMPILED, version: 'v1.28.0-dirty' } },
+      NOTHING,
+      ['dirty'],
+    ],
+    [
+      'firmware whose MicroPython calls itself dirty',
+      { source: { ...PREBUILT, micropython: { version: 'v1.20.0-dirty' } } },
+      NOTHING,
+      ['dirty'],
+    ],
+    [
+      'firmware whose project calls itself dirty',
+      { source: { ...PREBUILT, project: { name: 'x', version: '1.0-2-gabc-dirty' } } },
       NOTHING,
       ['dirty'],
     ],
