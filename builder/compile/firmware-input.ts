@@ -9,6 +9,7 @@ import {
   IMAGE_HEADER_SIZE,
   parseImageHeader,
 } from '../format/esp-image-header.ts';
+import { endsInSignatureSector } from '../format/signature-sector.ts';
 import { describeForeignFile, isEsp8266Image } from './foreign-file.ts';
 
 /**
@@ -42,6 +43,7 @@ export function detectFirmware(bytes: Buffer, name: string): FirmwareInput {
   if (bytes[0] === ESP_IMAGE_MAGIC) return detectImageAtStart(bytes, name);
   const merged = detectMerged(bytes);
   if (merged !== undefined) return merged;
+  if (endsInSignatureSector(bytes)) throw signedData(name);
   throw notFirmware(
     name,
     `${name} is not ESP32 firmware: it starts with ${bytes.subarray(0, 4).toString('hex')}, neither an image (e9) nor ` +
@@ -97,4 +99,15 @@ function notFirmware(name: string, message: string): FormatError {
     where: { file: name, offset: 0 },
     hint: 'Expected a MicroPython .bin as released, a merged image or an .app-bin.',
   });
+}
+
+function signedData(name: string): FormatError {
+  return new FormatError(
+    'NOT_FIRMWARE',
+    `${name} is no firmware, but it ends in a Secure Boot V2 signature, as a signed data partition does`,
+    {
+      where: { file: name, offset: 0 },
+      hint: 'ota-build verify --data checks it as one.',
+    },
+  );
 }

@@ -88,6 +88,13 @@ export function looksLikeSignatureSector(bytes: Uint8Array): boolean {
   });
 }
 
+/** Whether a file ends in a signature sector behind other contents: a signed data partition has no other mark. */
+export function endsInSignatureSector(bytes: Uint8Array): boolean {
+  const size = SIGNATURE_SECTOR_SIZE;
+  if (bytes.length <= size || bytes.length % size !== 0) return false;
+  return looksLikeSignatureSector(bytes.subarray(-size));
+}
+
 function parseSlot(reader: ByteReader, slot: number): SignatureSlot {
   const start = slot * SIGNATURE_BLOCK_SIZE;
   const bytes = reader.slice(start, SIGNATURE_BLOCK_SIZE);

@@ -3,7 +3,11 @@ import { FormatError } from '../errors/families.ts';
 import { ESP_IMAGE_MAGIC } from '../format/esp-image-header.ts';
 import { readInput } from '../files/read-input.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
-import { looksLikeSignatureSector, SIGNATURE_SECTOR_SIZE } from '../format/signature-sector.ts';
+import {
+  endsInSignatureSector,
+  looksLikeSignatureSector,
+  SIGNATURE_SECTOR_SIZE,
+} from '../format/signature-sector.ts';
 import { flashMap } from '../partition/flash-map.ts';
 import { isBuildDirectory } from '../esp-idf/build-place.ts';
 import { describeBuildDirectory } from './build-directory.ts';
@@ -72,6 +76,7 @@ function readTable(bytes: Buffer, place: TablePlace, name: string): ReadTable {
 /** OTA data has no magic: its size, and that only the start of each sector is written, have to do. */
 function asOtadata(bytes: Buffer, slotCount: number): OtadataReport | undefined {
   if (bytes.length !== OTADATA_SIZE || bytes[0] === ESP_IMAGE_MAGIC) return undefined;
+  if (endsInSignatureSector(bytes)) return undefined;
   const report = describeOtadata(bytes, slotCount);
   return report.sectors.some(({ tailErased }) => tailErased) ? report : undefined;
 }

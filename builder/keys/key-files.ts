@@ -94,6 +94,7 @@ async function ignoreInGit(folder: string): Promise<void> {
     '!README.md',
     '!*.pub.pem',
     '!trust.yaml',
+    '!*.sh',
     '',
   ];
   await writeFileAtomically(file, Buffer.from(lines.join('\n')));

@@ -17,6 +17,8 @@ export type KeyReference =
     };
 
 const PASSPHRASE_SOURCE = '?passphrase-source=';
+/** Where a passphrase itself would stand. */
+const PASSPHRASE_ITSELF = /[?&;](passphrase|password|pass|pin)(-value)?=/i;
 
 /**
  * Reads a key reference: `dev`, `file:PATH` or a plain path, `env:NAME`, `pkcs11:…` (RFC 7512), or
@@ -29,7 +31,7 @@ export function parseKeyReference(reference: string): KeyReference {
   const rest = reference.slice((scheme?.length ?? -1) + 1);
   switch (scheme) {
     case undefined:
-      return { kind: 'file', path: reference };
+      return { kind: 'file', path: plainPath(reference) };
     case 'file': {
       const { name: path, ...passphrase } = splitPassphraseSource(rest);
       return { kind: 'file', path, ...passphrase };
@@ -49,10 +51,31 @@ export function parseKeyReference(reference: string): KeyReference {
   }
 }
 
+/** Without `file:` nothing is split off, because any character can stand in a path: but nobody means these. */
+function plainPath(path: string): string {
+  refusePassphrase(path);
+  if (!path.includes(PASSPHRASE_SOURCE)) return path;
+  throw new SigningError('KEY_REFERENCE', 'a passphrase-source stands behind a plain path', {
+    hint: 'Write file: in front of the path: file:KEY?passphrase-source=file:PATH (or env:NAME).',
+  });
+}
+
+function refusePassphrase(text: string): void {
+  if (!PASSPHRASE_ITSELF.test(text)) return;
+  throw new SigningError(
+    'KEY_REFERENCE',
+    'a key reference contains a passphrase, which process lists and logs would show',
+    {
+      hint: 'Use file:KEY?passphrase-source=file:PATH (or env:NAME), or let yourself be asked. Change that passphrase: it may be in logs already.',
+    },
+  );
+}
+
 function splitPassphraseSource(text: string): {
   readonly name: string;
   readonly passphrase?: SecretSource;
 } {
+  refusePassphrase(text);
   const at = text.lastIndexOf(PASSPHRASE_SOURCE);
   if (at === -1) return { name: text };
   const source = text.slice(at + PASSPHRASE_SOURCE.length);

@@ -197,6 +197,6 @@ function developmentWarnings(signers: readonly Signer[]): SignReport['warnings']
     .filter(({ development }) => development)
     .map(({ reference }) => ({
       code: 'DEVELOPMENT_KEY',
-      message: `${reference} is by a development key: good for trying out, never for devices in the field`,
+      message: `the signature is by a development key (${reference}): good for trying out, never for devices in the field`,
     }));
 }

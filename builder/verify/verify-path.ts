@@ -4,6 +4,7 @@ import { detectFirmware } from '../compile/firmware-input.ts';
 import { readInput } from '../files/read-input.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
+import { endsInSignatureSector } from '../format/signature-sector.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { checkAppImage } from './app-image.ts';
 import { errorsOf, type Check } from './finding.ts';
@@ -99,7 +100,7 @@ function checkFile(bytes: Buffer, options: VerifyPathOptions, trusted: Trust | u
     };
   }
   if (bytes[0] === 0xaa && bytes[1] === 0x50) return checkTableFile(bytes, name, publicKeys);
-  if (bytes.length === OTADATA_SIZE && bytes[0] !== 0xe9) {
+  if (bytes.length === OTADATA_SIZE && bytes[0] !== 0xe9 && !endsInSignatureSector(bytes)) {
     return {
       kind: 'otadata',
       signedBy: [],

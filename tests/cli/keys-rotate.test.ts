@@ -46,7 +46,12 @@ describe('keys rotate', () => {
 
   test('proves it with the next release itself, for all releases that devices run', async () => {
     const to = ['--checks', 'secure-boot', '--to', `out/${BOARD}-2`];
-    expect((await rotate(...to)).code).toBe(0);
+    const forward = await rotate(...to);
+    expect(forward.code).toBe(0);
+    expect(forward.stdout).toMatch(
+      new RegExp(`1\\. Publish out/${BOARD}-2, which is signed by [0-9a-f]{64}`),
+    );
+    expect(forward.stdout).not.toContain('--key');
     const back = ['keys', 'rotate', '--from', `out/${BOARD}-1`, `out/${BOARD}-2`, '--to'];
     const result = await work.runHere([...back, `out/${BOARD}-1`, '--checks', 'secure-boot']);
     expect(result.code).toBe(9);

@@ -58,7 +58,7 @@ describe('keys generate', () => {
       'release.pub.pem',
     ]);
     const ignored = (await work.read('keys', '.gitignore')).toString('utf8').split('\n');
-    expect(ignored).toEqual(expect.arrayContaining(['*', '!*.pub.pem', '!trust.yaml']));
+    expect(ignored).toEqual(expect.arrayContaining(['*', '!*.pub.pem', '!trust.yaml', '!*.sh']));
     const pem = await work.read('keys', 'release.pem');
     expect(createPublicKey(pem).asymmetricKeyDetails?.modulusLength).toBe(3072);
     expect(stdout).toContain(digestOf(pem));

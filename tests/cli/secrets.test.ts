@@ -201,6 +201,11 @@ describe('no secret leaves', () => {
       () => ['--key', `file:k?passphrase-source=${PASSPHRASE}`],
       {},
     ],
+    [
+      'a passphrase is in the reference',
+      () => ['--key', `${locked()}?passphrase=${PASSPHRASE}`],
+      {},
+    ],
     ['a PIN is in the reference', () => ['--key', `pkcs11:object=a?pin-value=${PIN}`], {}],
     ['a PIN is its own source', () => ['--key', `pkcs11:object=a?pin-source=${PIN}`], {}],
     ['the key is given for its name', () => ['--key', privatePem(KEY)], {}],

@@ -7,6 +7,7 @@ import { esp32c5 } from '../../builder/chip/esp32c5.ts';
 import { esp32c6 } from '../../builder/chip/esp32c6.ts';
 import { encodePartitionTable } from '../../builder/format/partition-table.ts';
 import { parseSignatureSector } from '../../builder/format/signature-sector.ts';
+import { OTADATA_SIZE } from '../../builder/format/otadata.ts';
 import { resealEspImage } from '../../builder/format/esp-image.ts';
 import type { CliResult, Workspace } from '../support/cli.ts';
 import { makeApp, makeBootloader, makeMerged } from '../support/firmware.ts';
@@ -130,6 +131,20 @@ describe('sign', () => {
     await verified('boot.signed', '--trust', 'rsa3072-first.pub.pem');
   });
 
+  test('what is signed data is not taken for OTA data of its size, nor for firmware', async () => {
+    await work.write('small.bin', 'settings');
+    const how = ['--data', '--chip', 'esp32s3', '--key', 'rsa3072-first.pem'];
+    expect(await sign('small.signed', 'small.bin', ...how)).toHaveLength(OTADATA_SIZE);
+    for (const verb of ['verify', 'inspect'])
+      await expectRefusal(
+        work,
+        [verb, 'small.signed'],
+        { code: 11, says: /ends in a Secure Boot V2 signature[^]*verify --data/ },
+        { here: true },
+      );
+    await verified('small.signed', '--data');
+  });
+
   test('signs other data only when it is told that it is data, and for which chip', async () => {
     await refuse(['data.bin', '--key', 'rsa3072-first.pem'], 11, /data\.bin is/);
     await refuse(['data.bin', '--data', '--key', 'rsa3072-first.pem'], 2, /--chip/);
@@ -163,7 +178,7 @@ describe('sign', () => {
       '--json',
     );
     expect(code).toBe(0);
-    expect(stderr).toMatch(/warning: dev is by a development key/);
+    expect(stderr).toMatch(/warning: the signature is by a development key \(dev\)/);
     expect(JSON.parse(stdout)).toMatchObject({ keys: [{ reference: 'dev', development: true }] });
     const copy = await work.read('keys', 'dev', 'rsa3072.pem');
     await work.write('hidden.pem', copy, 0o600);
@@ -483,8 +498,11 @@ describe('Secure Boot V1', () => {
       [],
       ['--trust', 'ecdsa256-second.pub.pem'],
       ['--trust', 'rsa3072-first.pub.pem'],
-    ])
-      expect((await work.runHere(['verify', 'v1.bin', ...trust])).code).toBe(9);
+    ]) {
+      const { code, stdout } = await work.runHere(['verify', 'v1.bin', ...trust]);
+      expect(code).toBe(9);
+      expect(stdout).toContain('No signature of it was proved');
+    }
     const inspected = await work.runHere(['inspect', 'v1.bin', '--json']);
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       image: {

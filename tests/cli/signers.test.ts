@@ -31,6 +31,7 @@ if (mode === 'late') writeSync(1, 'MEUCIQ');
 if (mode === 'much') for (;;) writeSync(1, 'x'.repeat(4096));
 if (mode === 'chatty') writeSync(2, 'noise '.repeat(10000) + 'the last words');
 if (mode === 'chatty') process.exit(1);
+if (mode === 'shy') writeSync(2, 'the pipe hid the exit code');
 if (mode === 'killed') process.kill(process.pid, 'SIGSEGV');
 if (mode === 'escape') { writeSync(2, '\\x1b[2Jwiped'); process.exit(1); }
 if (mode === 'text') writeSync(1, 'signed, thank you');
@@ -57,6 +58,11 @@ describe('a command: signer', () => {
   test.each([
     ['never answers', 'never', /did not answer within 0\.7 s, and was ended/],
     ['answers, but does not end', 'late', /did not answer within 0\.7 s, and was ended/],
+    [
+      'answers with nothing',
+      'shy',
+      /answered with nothing; it said:\nthe pipe hid the exit code$/m,
+    ],
     ['never stops to answer', 'much', /answered with more than 16384 bytes/],
   ])('that %s is ended', async (_, mode, says) => {
     const environment = mode === 'much' ? {} : quick.environment;
@@ -203,7 +209,7 @@ describe('keys public, which is also keys show,', () => {
     await expectRefusal(work, args, says, { here: true, environment: { CI: 'true' } });
     const signed = await work.runHere(args);
     expect(signed.code, signed.stderr).toBe(0);
-    expect(signed.stderr).toMatch(/^warning: dev\.sig is by a development key/m);
+    expect(signed.stderr).toMatch(/^warning: the signature is by a development key \(dev\.sig\)/m);
     const efuse = ['keys', 'digest', 'plain.pub.pem', '--efuse', '--chip', 'esp32'];
     expect((await work.runHere(efuse)).stderr).toMatch(/^warning: .* is a development key/m);
   });

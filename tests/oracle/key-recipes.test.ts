@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -46,6 +46,7 @@ base64 signature | tr -d '\\n'; echo
   curl: `#!/bin/sh
 [ "$(cat)" = 'header = "Authorization: Bearer marked-token"' ] || exit 9
 case "$*" in *marked-token*) exit 9 ;; esac
+case "$*" in *projects/NONE*) printf '{\\n  "error": {\\n    "code": 404,\\n    "status": "NOT_FOUND"\\n  }\\n}\\n'; exit 22 ;; esac
 case "$*" in *https://cloudkms.googleapis.com/v1/projects/P/cryptoKeyVersions/1:asymmetricSign) ;; *) exit 9 ;; esac
 digest=$(printf '%s' "${word('--data')}" | sed -n "s/^{\\"digest\\": {\\"$OTA_BUILD_SIGN_HASH\\": \\"\\([^\\"]*\\)\\"}}$/\\1/p")
 ${sign('signature')}
@@ -77,11 +78,16 @@ const SCHEMES = [
   { scheme: 'ecdsa384', board: 'ESP32_GENERIC_C5', id: '03' },
 ] as const;
 
+type Wanted = { readonly scheme: string; readonly board: string };
+
 describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/README.md', () => {
   let work: Workspace;
 
   beforeAll(async () => {
-    work = await createSigningWorkspace([], ['rsa3072', 'ecdsa256', 'ecdsa384']);
+    work = await createSigningWorkspace(
+      [],
+      [...(['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192'] as const)],
+    );
     for (const [name, script] of Object.entries(CLOUDS))
       await work.write(`bin/${name}`, script, 0o755);
     for (const { heading, file } of RECIPES) {
@@ -91,7 +97,7 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
     }
   });
 
-  const build = async (key: string, { scheme, board }: (typeof SCHEMES)[number], more = {}) => {
+  const build = async (key: string, { scheme, board }: Wanted, more = {}) => {
     const args = ['--board', board, '--firmware', 'drill', '--app-version', '1', '--force'];
     const environment = { PATH: `${work.path('bin')}:${process.env['PATH'] ?? ''}`, ...more };
     return work.runHere([...args, '--scheme', scheme, '--key', key], { environment });
@@ -101,6 +107,43 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
     for (const wanted of SCHEMES) {
       const key = `command:${wanted.scheme}-first.pub.pem ./keys/${file} ${args}`;
       const { code, stderr } = await build(key, wanted);
+      expect(code, stderr).toBe(0);
+    }
+  });
+
+  test.each(RECIPES)(
+    'says with $heading what it has no keys for',
+    async ({ heading, file, args }) => {
+      const old = { scheme: 'ecdsa192', board: 'ESP32_GENERIC_C2' } as const;
+      const key = `command:ecdsa192-first.pub.pem ./keys/${file} ${args}`;
+      const { code, stderr } = await build(key, old);
+      expect(code).toBe(8);
+      expect(stderr).toContain(`${heading} has no keys for ecdsa192`);
+    },
+  );
+
+  test('shows what Google Cloud KMS refuses with, although the answer goes through a pipe', async () => {
+    const [wanted] = SCHEMES;
+    const key = `command:rsa3072-first.pub.pem ./keys/sign-with-google.sh projects/NONE`;
+    const { code, stderr } = await build(key, wanted);
+    expect(code).toBe(8);
+    expect(stderr).toMatch(/exit code 1; it said:[^]*"status": "NOT_FOUND"/);
+  });
+
+  test('signs with openssl by every scheme, also with a key under a passphrase', async () => {
+    const commands = [...README.matchAll(/--key "(command:\S+ openssl pkeyutl[^"]*)"/g)].map(
+      ([, text = '']) => text.replaceAll('\\\n', ''),
+    );
+    expect(commands).toHaveLength(2);
+    for (const wanted of SCHEMES) {
+      const { scheme } = wanted;
+      const privateKey = createPrivateKey(await work.read(`${scheme}-first.pem`));
+      const lock = { cipher: 'aes-256-cbc', passphrase: 'words' };
+      const locked = privateKey.export({ type: 'pkcs8', format: 'pem', ...lock });
+      await work.write('keys/release.pem', locked, 0o600);
+      await work.write('keys/release.pub.pem', await work.read(`${scheme}-first.pub.pem`));
+      const key = commands[scheme === 'rsa3072' ? 0 : 1] ?? '';
+      const { code, stderr } = await build(key, wanted, { RELEASE_PASS: 'words' });
       expect(code, stderr).toBe(0);
     }
   });

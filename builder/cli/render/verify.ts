@@ -1,4 +1,4 @@
-import type { Check } from '../../verify/finding.ts';
+import { errorsOf, type Check } from '../../verify/finding.ts';
 import { describeFinding } from '../../verify/report.ts';
 import type { Verification } from '../../verify/verify-path.ts';
 import type { Output } from '../output.ts';
@@ -76,8 +76,13 @@ function renderCheck(check: Check, { colours }: Output): string[] {
   return [`${mark} ${title}`, ...findings];
 }
 
-function describeOrigin({ trust, signedBy, manifest }: Verification): string[] {
-  if (signedBy.length === 0) return ['It is not signed: nothing proves who made it.'];
+function describeOrigin({ trust, signedBy, manifest, checks }: Verification): string[] {
+  if (signedBy.length === 0) {
+    const what = hasUnprovedSignature(checks)
+      ? 'No signature of it was proved'
+      : 'It is not signed';
+    return [`${what}: nothing proves who made it.`];
+  }
   const development = new Set(
     (manifest?.signing?.keys ?? [])
       .filter((key) => key.development === true)
@@ -91,6 +96,13 @@ function describeOrigin({ trust, signedBy, manifest }: Verification): string[] {
       ? 'Signed by the keys below. No trust file was given (--trust), so this proves integrity, not who signed.'
       : `Signed by the keys below, held against ${trust.file}.`;
   return [origin, ...keys];
+}
+
+/** Whether something in the place of a signature was found, and found wanting. */
+function hasUnprovedSignature(checks: readonly Check[]): boolean {
+  return errorsOf(checks).some(
+    ({ code }) => code.startsWith('SIGNATURE_') && code !== 'SIGNATURE_MISSING',
+  );
 }
 
 function isOk({ findings }: Check): boolean {

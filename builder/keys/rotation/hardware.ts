@@ -34,7 +34,8 @@ function burntDigests({ burnt, releases }: RotationRequest): Burnt | undefined {
 }
 
 /** At least one key of what a device runs is in its eFuse. Which one is not known, so it may be any. */
-function planWithoutDigests({ releases, next }: RotationRequest): RotationPlan {
+function planWithoutDigests(request: RotationRequest): RotationPlan {
+  const { releases, next } = request;
   const refusals = releases.flatMap(({ name, appKeys }) =>
     appKeys
       .filter((key) => !next.some(({ digest }) => digest === key))
@@ -47,10 +48,11 @@ function planWithoutDigests({ releases, next }: RotationRequest): RotationPlan {
     'No release here has a signed bootloader, so what is in eFuse is not known; --burnt KEY says it.',
   ];
   if (refusals.length > 0) return { refusals, steps: [], notes };
-  return { refusals, steps: [signStep(next), keepStep(releases[0].appKeys)], notes };
+  return { refusals, steps: [signStep(request), keepStep(releases[0].appKeys)], notes };
 }
 
-function planWithDigests({ releases, next }: RotationRequest, burnt: Burnt): RotationPlan {
+function planWithDigests(request: RotationRequest, burnt: Burnt): RotationPlan {
+  const { releases, next } = request;
   const { digests, source } = burnt;
   const trusts = (key: string): boolean => digests.includes(key);
   const basis = `In eFuse (${source}): ${digests.join(', ') || 'nothing that all of them have'}.`;
@@ -70,7 +72,7 @@ function planWithDigests({ releases, next }: RotationRequest, burnt: Burnt): Rot
   return {
     refusals: [],
     steps: [
-      signStep(next),
+      signStep(request),
       ...(leaving.length === 0
         ? [keepStep(next.filter(({ digest }) => trusts(digest)).map(({ digest }) => digest))]
         : retireSteps(releases, burnt, leaving)),

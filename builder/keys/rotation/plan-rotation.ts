@@ -50,7 +50,7 @@ export function planRotation(request: RotationRequest): RotationPlan {
     case 'none':
       return {
         refusals: [],
-        steps: [signStep(next)],
+        steps: [signStep(request)],
         notes: ['No device checks signatures: the keys matter to verify and to the manifest only.'],
       };
     case 'on-update':
@@ -60,8 +60,10 @@ export function planRotation(request: RotationRequest): RotationPlan {
   }
 }
 
-/** The first step of every plan. */
-export function signStep(next: readonly NextKey[]): string {
+/** The first step of every plan. A release that is made already has its signatures. */
+export function signStep({ next, to }: RotationRequest): string {
+  if (to !== undefined)
+    return `Publish ${to.name}, which is signed by ${next.map(({ digest }) => digest).join(', then ')}`;
   return `Sign the next release in this order: ${next.map(({ name }) => `--key ${name}`).join(' ')}`;
 }
 

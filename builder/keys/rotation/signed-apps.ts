@@ -4,7 +4,8 @@ import { signStep, type RotationPlan, type RotationRequest } from './plan-rotati
  * Signed apps without hardware Secure Boot: an app that updates trusts the key of its own first signature block, and looks
  * at the first block of the new image only. The first key can never change: not with any number of releases between.
  */
-export function planForSignedApps({ releases, next }: RotationRequest): RotationPlan {
+export function planForSignedApps(request: RotationRequest): RotationPlan {
+  const { releases, next } = request;
   const first = next[0];
   const refusals = releases
     .filter(({ appKeys }) => appKeys[0] !== first?.digest)
@@ -17,7 +18,7 @@ export function planForSignedApps({ releases, next }: RotationRequest): Rotation
   return {
     refusals: [],
     steps: [
-      signStep(next),
+      signStep(request),
       `Sign every later release with ${appKeys[0]} first as well: a release without it in front reaches no device`,
     ],
     notes: [

@@ -33,6 +33,10 @@ describe('a key reference', () => {
     ['command:k.pub.pem', /needs a public key file and a program/],
     ['file:k.pem?passphrase-source=hunter2', /neither file:PATH nor env:NAME/],
     ['env:K?passphrase-source=env:a b', /neither file:PATH nor env:NAME/],
+    ['file:k.pem?passphrase=hunter2', /contains a passphrase/],
+    ['k.pem?password=hunter2', /contains a passphrase/],
+    ['env:K?pass=hunter2', /contains a passphrase/],
+    ['k.pem?passphrase-source=env:WORDS', /a passphrase-source stands behind a plain path/],
   ])('%s is refused', async (reference, words) => {
     const error = await thrownBy(SigningError, () => parseKeyReference(reference));
     expect(error.code).toBe('KEY_REFERENCE');
