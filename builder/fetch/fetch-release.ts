@@ -13,6 +13,7 @@ import { findOffer } from './find-offer.ts';
 import { openPartialDirectory, type PartialDirectory } from './partial-directory.ts';
 import { receiveFiles } from './receive.ts';
 import { targetNameOf, type Fetched, type FetchRequest } from './request.ts';
+import { parseSource } from './source.ts';
 
 /**
  * Fetches a release: finds it at its source, receives its files aside, verifies them as `ota-build verify` does, holds them
@@ -52,7 +53,7 @@ export async function fetchRelease(context: Context, request: FetchRequest): Pro
 
 async function readFetchTrust(
   context: Context,
-  { trust: file }: FetchRequest,
+  { trust: file, source }: FetchRequest,
 ): Promise<Trust | undefined> {
   const { projectDirectory } = context;
   if (file !== undefined) return readTrust(resolve(projectDirectory, file), file);
@@ -61,7 +62,9 @@ async function readFetchTrust(
   context.warn(
     'NO_TRUST',
     'NOBODY SAID WHOSE SIGNATURES COUNT (no --trust, no keys/trust.yaml): anybody could have made and signed this release. ' +
-      'The keys that signed it are remembered, and others are refused from now on.',
+      (parseSource(source).kind === 'zip'
+        ? 'Of a zip nothing is remembered: the next one may be signed by others.'
+        : 'The keys that signed it are remembered, and others are refused from now on.'),
   );
   return undefined;
 }
