@@ -35,8 +35,11 @@ export async function findOnGithub(
 ): Promise<Offer> {
   const target = targetNameOf(request);
   const memory = openMemory(context.environment, releases.identity, target);
-  const recalled = await memory.recall();
-  const seen = recalled !== undefined && stillCounts(recalled, trust) ? recalled : undefined;
+  const recallCounting = async (): Promise<Seen | undefined> => {
+    const recalled = await memory.recall();
+    return recalled !== undefined && stillCounts(recalled, trust) ? recalled : undefined;
+  };
+  const seen = await recallCounting();
   const candidate = await choose(releases, request, target);
   const { version, channel, release } = candidate;
   if (request.wanted.kind === 'channel') checkNotOlder(candidate, seen, memory);
@@ -60,7 +63,9 @@ export async function findOnGithub(
       const keys = [
         ...new Set([...(remembered === undefined ? [] : (seen?.keys ?? [])), ...named]),
       ];
-      const channels = newestOf(seen?.channels ?? {}, { [channel]: version });
+      // Another run, of another channel or of this one, may have taken something down while this one received its files.
+      const now = await recallCounting();
+      const channels = newestOf(now?.channels ?? {}, { [channel]: version });
       await memory.keep({ keys, trusted: trust !== undefined, channels }, { afresh: true });
     },
   };

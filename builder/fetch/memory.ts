@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { FetchError, UsageError } from '../errors/families.ts';
 import { OtaBuildError } from '../errors/ota-build-error.ts';
 import { clearOld } from '../files/cache-directory.ts';
+import { makeDirectories } from '../files/make-directories.ts';
 import { readInput } from '../files/read-input.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 import { writeFileAtomically } from '../files/write-file.ts';
@@ -70,7 +70,7 @@ export function openMemory(
       if (!afresh && known > (seen.index?.sequence ?? known)) return;
       const text = JSON.stringify({ schema: 1, source, target, ...seen }, null, 2);
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
+        await makeDirectories(directory, { mode: 0o700 });
         await clearOld(directory, /\.partial$/);
         await writeFileAtomically(file, Buffer.from(`${text}\n`), { mode: 0o600 });
       } catch (error) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectories } from '../files/make-directories.ts';
 import { describeWriteFailure } from '../files/write-failure.ts';
 
 /** Directories of this process: several fetches in one must not take each other's for left behind. */
@@ -30,7 +31,7 @@ export async function openPartialDirectory(final: string): Promise<PartialDirect
   );
   ours.add(path);
   try {
-    await mkdir(parent, { recursive: true });
+    await makeDirectories(parent);
     const isResumed = await takeOver(final, path);
     if (!isResumed) await mkdir(path);
     return {

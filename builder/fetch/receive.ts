@@ -12,6 +12,7 @@ export type OpenListed = (file: ListedFile, from: number) => AsyncIterable<Uint8
 
 const CHUNK_SIZE = 1024 * 1024;
 const PART = '.part';
+const KEPT = 'what has arrived is kept for the next run';
 
 /**
  * Receives files into a directory: what is there from an earlier run is taken as far as its digest holds. A file has its
@@ -87,7 +88,7 @@ async function receiveFile(
     await receivePart(context, listed, receiving);
   }
   await rename(path + PART, path).catch((error: unknown) => {
-    throw describeWriteFailure(error, path, 'what has arrived is kept for the next run');
+    throw describeWriteFailure(error, path, KEPT);
   });
 }
 
@@ -116,7 +117,7 @@ async function receivePart(
     problem = differenceOf(listed, at, hash.digest('hex'));
     if (problem !== undefined && start > 0) return 'wrong-start';
   } catch (error) {
-    throw describeWriteFailure(error, part);
+    throw describeWriteFailure(error, part, KEPT);
   } finally {
     await file.close();
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { FormatError, UsageError, VerifyError } from '../errors/families.ts';
 import { hashInput } from '../files/read-input.ts';
-import { manifestSchema, type Manifest } from '../manifest/manifest.ts';
+import { MANIFEST_LIMIT, manifestSchema, type Manifest } from '../manifest/manifest.ts';
 import { MANIFEST } from '../manifest/release-files.ts';
 import type { Context } from '../pipeline/context.ts';
 import { checkSchema } from '../schema/schema.ts';
@@ -12,7 +12,6 @@ import type { Offer } from './offer.ts';
 import { targetNameOf, type FetchRequest } from './request.ts';
 
 const MOST_ENTRIES = 64;
-const MANIFEST_LIMIT = 1024 * 1024;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}$/;
 const ENCRYPTED = 1;
 const STORED = 0;

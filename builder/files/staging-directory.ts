@@ -3,6 +3,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors/families.ts';
+import { makeDirectories } from './make-directories.ts';
 import { syncDirectory } from './sync-directory.ts';
 import { describeWriteFailure } from './write-failure.ts';
 
@@ -59,7 +60,7 @@ export async function createStagingDirectory(
   let path: string;
   let createdParent: string | undefined;
   try {
-    createdParent = await mkdir(parent, { recursive: true });
+    createdParent = await makeDirectories(parent);
     await clearLeftovers(target, parent, prefix);
     path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString('hex')}.partial`);
     await mkdir(path);

@@ -15,6 +15,13 @@ const plainName = z.string().regex(/^[A-Za-z0-9_]{1,128}$/);
 /** As `checkVersion` of a plan has it. */
 const version = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/);
 
+/** A manifest has some kilobytes; a file that is larger is not one, and is not parsed. */
+export const MANIFEST_LIMIT = 1024 * 1024;
+/** Rows that fit into a partition table (ESP_PARTITION_TABLE_MAX_ENTRIES), and files and warnings that no release comes near. */
+const MOST_PARTITIONS = 96;
+const MOST_ARTIFACTS = 64;
+const MOST_WARNINGS = 256;
+
 /** What a file of a release is for. */
 export const ARTIFACT_ROLES = [
   'firmware',
@@ -99,25 +106,29 @@ export const manifestSchema = z
       freq: z.string(),
       size: z.string(),
     }),
-    partitions: z.array(
-      z.strictObject({
-        name: z.string(),
-        type: bytes('Type number.'),
-        subtype: bytes('Subtype number.'),
-        offset: bytes('Flash offset in bytes.'),
-        size: bytes('Size in bytes.'),
-        flags: z.array(z.enum(['encrypted', 'readonly'])),
-      }),
-    ),
-    artifacts: z.array(
-      z.strictObject({
-        role: z.enum(ARTIFACT_ROLES),
-        file: fileName,
-        size: bytes('Bytes.'),
-        sha256: sha256('SHA-256 of the file.'),
-        offset: bytes('Flash offset that the file is written to.').optional(),
-      }),
-    ),
+    partitions: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          type: bytes('Type number.'),
+          subtype: bytes('Subtype number.'),
+          offset: bytes('Flash offset in bytes.'),
+          size: bytes('Size in bytes.'),
+          flags: z.array(z.enum(['encrypted', 'readonly'])).max(2),
+        }),
+      )
+      .max(MOST_PARTITIONS),
+    artifacts: z
+      .array(
+        z.strictObject({
+          role: z.enum(ARTIFACT_ROLES),
+          file: fileName,
+          size: bytes('Bytes.'),
+          sha256: sha256('SHA-256 of the file.'),
+          offset: bytes('Flash offset that the file is written to.').optional(),
+        }),
+      )
+      .max(MOST_ARTIFACTS),
     signing: z
       .strictObject({
         scheme: z.enum(['rsa3072', 'ecdsa192', 'ecdsa256', 'ecdsa384']),
@@ -144,6 +155,7 @@ export const manifestSchema = z
       .describe('The release is not signed yet, and was made ready for it: `ota-build sign` does.'),
     warnings: z
       .array(z.strictObject({ code: z.string(), message: z.string() }))
+      .max(MOST_WARNINGS)
       .describe('What users of this release have to know.'),
   })
   .meta({ title: 'ota-build release manifest' });

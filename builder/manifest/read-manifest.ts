@@ -3,11 +3,8 @@ import { join } from 'node:path';
 import { FormatError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { checkSchema } from '../schema/schema.ts';
-import { manifestSchema, type Manifest } from './manifest.ts';
+import { MANIFEST_LIMIT, manifestSchema, type Manifest } from './manifest.ts';
 import { MANIFEST } from './release-files.ts';
-
-/** A manifest has some kilobytes. */
-const LIMIT = 1024 * 1024;
 
 /**
  * Reads the manifest of a release directory, with the SHA-256 (hex) of its bytes. Throws UsageError when there is none,
@@ -17,7 +14,7 @@ export async function readManifest(
   directory: string,
 ): Promise<{ readonly manifest: Manifest; readonly sha256: string }> {
   const file = join(directory, MANIFEST);
-  const bytes = await readInput(file, 'the manifest of a release', LIMIT);
+  const bytes = await readInput(file, 'the manifest of a release', MANIFEST_LIMIT);
   const result = checkSchema(manifestSchema, parseJson(bytes, file));
   if (result.ok)
     return { manifest: result.value, sha256: createHash('sha256').update(bytes).digest('hex') };

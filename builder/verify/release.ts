@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { formatChecksums } from '../manifest/checksums.ts';
-import { manifestSchema, type ArtifactRole, type Manifest } from '../manifest/manifest.ts';
+import {
+  MANIFEST_LIMIT,
+  manifestSchema,
+  type ArtifactRole,
+  type Manifest,
+} from '../manifest/manifest.ts';
 import { CHECKSUMS, MANIFEST, MANIFEST_SIGNATURE, stemFiles } from '../manifest/release-files.ts';
 import { checkSchema } from '../schema/schema.ts';
 import { errorFinding, warningFinding, type Check, type Finding } from './finding.ts';
@@ -169,6 +174,16 @@ function readManifest(bytes: Buffer | undefined): { manifest?: Manifest; finding
     return {
       findings: [
         errorFinding('FILE_MISSING', 'is not there: this is not a release of ota-build', { file }),
+      ],
+    };
+  if (bytes.length > MANIFEST_LIMIT)
+    return {
+      findings: [
+        errorFinding(
+          'MANIFEST_MALFORMED',
+          `has ${bytes.length} bytes; a manifest has at most ${MANIFEST_LIMIT}`,
+          { file },
+        ),
       ],
     };
   let json: unknown;

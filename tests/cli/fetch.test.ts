@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createWorkspace, type CliResult, type Workspace } from '../support/cli.ts';
@@ -14,6 +15,7 @@ import {
   writeIndex,
 } from '../support/made-tree.ts';
 import { aPrivateKey } from '../support/signature-blocks.ts';
+import { IS_ROOT } from '../support/temp-directory.ts';
 
 const BOARD = 'ESP32_GENERIC';
 const STEM = `${BOARD}-1.2.3`;
@@ -172,6 +174,40 @@ describe('fetch', () => {
     const result = await work.runHere(['fetch', newer, '--board', BOARD]);
     expectSentence(result, { code: 5, says: /is a release, not a tree/ });
     expect(result.stderr).toContain('ota-build verify');
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'says which file of the tree cannot be read when the disk fails in it',
+    async () => {
+      // It can be opened, and every read of it is an I/O error.
+      const failing = '/proc/self/mem';
+      for (const name of [`1.2.3/otadata.bin`, 'index.json']) {
+        await rm(work.path('tree', BOARD, name));
+        await symlink(failing, work.path('tree', BOARD, name));
+        const says = new RegExp(`^error: ${BOARD}/${name} cannot be read \\(EIO\\)`, 'm');
+        expectSentence(await fetch(...trusting), { code: 5, says });
+      }
+    },
+  );
+
+  test('on a full disk says that what has arrived is kept, and goes on from there', async ({
+    skip,
+  }) => {
+    const disk = work.path('out');
+    await mkdir(disk);
+    const mount = (option: string): boolean =>
+      spawnSync('sh', ['-c', 'mount -t tmpfs -o "$0" tmpfs "$1"', option, disk]).status === 0;
+    if (!IS_ROOT || !mount('size=16k')) return skip('a small disk can only be mounted by root');
+    try {
+      const full = await fetch(...trusting);
+      expectSentence(full, { code: 2, says: /the disk is full; what has arrived is kept for/ });
+      expect(mount('remount,size=32m')).toBe(true);
+      const { code, stderr } = await fetch(...trusting);
+      expect(code, stderr).toBe(0);
+      expect(await readdir(disk)).toEqual([STEM]);
+    } finally {
+      spawnSync('umount', [disk]);
+    }
   });
 
   test('refuses a board that could name another directory', async () => {

@@ -153,7 +153,7 @@ describe('publish --to dir:', () => {
     const page = join(placeOf(target), 'index.html');
     for (const isPipe of [false, true]) {
       await rm(page);
-      if (isPipe) execFileSync('mkfifo', [page]);
+      if (isPipe) execFileSync('sh', ['-c', 'mkfifo "$0"', page]);
       else await symlink('/dev/zero', page);
       const args = publish(['1.2.3'], '--to', `dir:${target}`, ...OURS);
       const { code, stderr } = await work.runHere(args);

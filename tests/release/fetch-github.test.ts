@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -147,6 +147,25 @@ describe('fetch from GitHub releases', () => {
     });
     expectSentence(result, { code: 2, says: /GITHUB_API_URL has a user name or password/ });
     expect(result.stderr).not.toContain('S3cret');
+  });
+
+  test('keeps what another run took down while this one received its files', async () => {
+    await add('v1.2.3', [made.newer]);
+    expect((await fetch(...trusting)).code).toBe(0);
+    const memories = work.path('state', 'ota-build', 'fetch');
+    const [name = ''] = await readdir(memories);
+    const memory = join(memories, name);
+    await rm(work.path('out'), { recursive: true });
+    const run = (): void => {
+      const seen = JSON.parse(readFileSync(memory, 'utf8')) as { channels: object };
+      const channels = { ...seen.channels, beta: '1.4.0-beta.1' };
+      writeFileSync(memory, JSON.stringify({ ...seen, channels }));
+    };
+    github.fail({ on: /^GET .*\/assets\//, how: { kind: 'meanwhile', run } });
+    expect((await fetch(...trusting)).code).toBe(0);
+    expect(JSON.parse(readFileSync(memory, 'utf8'))).toMatchObject({
+      channels: { stable: '1.2.3', beta: '1.4.0-beta.1' },
+    });
   });
 
   test('refuses assets that were replaced, removed or never ended', async () => {

@@ -200,6 +200,17 @@ describe('fetch from the zip of a release', () => {
     expect(await readdir(work.directory)).not.toContain('elsewhere');
   });
 
+  test('says without --trust that nobody vouches for it, and promises no memory of it', async () => {
+    await work.write('release.zip', zip);
+    const { code, stderr } = await work.runHere(
+      ['fetch', 'release.zip', '--board', BOARD, '--drill'],
+      { environment: { XDG_STATE_HOME: work.path('nothing') } },
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/NOBODY SAID WHOSE SIGNATURES COUNT.* Of a zip nothing is remembered/);
+    expect(await readdir(work.directory)).not.toContain('nothing');
+  });
+
   test('does not unpack more than an entry says', async () => {
     const bomb = deflateRawSync(Buffer.alloc(50_000_000));
     const name = 'manifest.json';

@@ -14,11 +14,14 @@ export function renderError(error: unknown, output: Output): number {
     renderKnown(error as OtaBuildError, output);
     return error.exit;
   }
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const { message: said, stack } = error instanceof Error ? error : new Error(String(error));
+  const message = printableLines(said);
   const text = `internal error: ${message}\nThis is a bug of ota-build, not of your input. Please report it with the output of --verbose.`;
   output.github?.annotate('error', { title: 'INTERNAL', message: text });
   output.alert(
-    output.colours.red(output.options.verbose === true ? `${text}\n${stack ?? ''}` : text),
+    output.colours.red(
+      output.options.verbose === true ? `${text}\n${printableLines(stack ?? '')}` : text,
+    ),
   );
   if (output.options.json === true) {
     output.result(
@@ -32,14 +35,20 @@ export function renderError(error: unknown, output: Output): number {
   return EXIT_INTERNAL;
 }
 
+/** A stack begins with the message, in which may be what a file or a server said. */
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 function renderKnown(error: OtaBuildError, output: Output): void {
   const { colours, options } = output;
-  const lines = error.message.split('\n').map(printable);
-  output.alert(`${colours.red('error:')} ${lines.join('\n')}`);
+  output.alert(`${colours.red('error:')} ${printableLines(error.message)}`);
   if (error.hint !== undefined) output.alert(`${colours.cyan('hint:')} ${printable(error.hint)}`);
   for (const problem of problemsOf(error)) output.github?.annotate('error', problem);
   if (options.verbose === true)
-    output.alert(colours.dim(`${error.code} (exit ${error.exit})\n${error.stack ?? ''}`));
+    output.alert(
+      colours.dim(`${error.code} (exit ${error.exit})\n${printableLines(error.stack ?? '')}`),
+    );
   if (options.json !== true) return;
   const { name, code, exit, message, hint, where, details } = error;
   output.result(

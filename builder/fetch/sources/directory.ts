@@ -39,7 +39,7 @@ async function readSmall(root: string, path: TreePath, limit: number): Promise<B
   if (file === undefined) return undefined;
   try {
     const bytes = Buffer.alloc(Math.min((await file.stat()).size, limit) + 1);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    const bytesRead = await readInto(file, bytes, 0, path);
     if (bytesRead > limit) throw tooLarge(path, limit);
     return bytes.subarray(0, bytesRead);
   } finally {
@@ -58,7 +58,7 @@ async function* readFrom(
   try {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, size + 1));
     for (let at = from; ;) {
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+      const bytesRead = await readInto(file, chunk, at, path);
       if (bytesRead === 0) return;
       at += bytesRead;
       if (at > size) throw tooLarge(path, size);
@@ -66,6 +66,20 @@ async function* readFrom(
     }
   } finally {
     await file.close();
+  }
+}
+
+/** Returns how many bytes there were. Throws FetchError: a disk or a file server may fail in the middle of a file. */
+async function readInto(
+  file: FileHandle,
+  bytes: Buffer,
+  position: number,
+  path: TreePath,
+): Promise<number> {
+  try {
+    return (await file.read(bytes, 0, bytes.length, position)).bytesRead;
+  } catch (error) {
+    throw unreadable(path.join('/'), error);
   }
 }
 

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { readInput } from '../../files/read-input.ts';
 import type { ReleaseIndex } from '../../release-index/release-index.ts';
 import type { HeldLock } from './lock.ts';
-import { makeDirectories } from './place.ts';
+import { makePublicDirectories } from './place.ts';
 import { replaceFile } from './replace-file.ts';
 
 /** A file of a published tree: its path with forward slashes, below the directory that its list is for. */
@@ -33,6 +33,6 @@ async function update(path: string, bytes: Buffer, lock: HeldLock): Promise<void
   // Whatever else is there, a pipe or a file without end, is replaced.
   const current = await readInput(path, 'a published page', bytes.length).catch(() => undefined);
   if (current?.equals(bytes) === true) return;
-  await makeDirectories(dirname(path));
+  await makePublicDirectories(dirname(path));
   await replaceFile(path, bytes, lock);
 }

@@ -1,6 +1,7 @@
-import { access, chmod, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { access, chmod, constants, lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PublishError } from '../../errors/families.ts';
+import { makeDirectories } from '../../files/make-directories.ts';
 import { syncDirectory } from '../../files/sync-directory.ts';
 import { CHECKSUMS, MANIFEST } from '../../manifest/release-files.ts';
 
@@ -51,9 +52,9 @@ async function refuseRelease(directory: string, path: string): Promise<void> {
 export async function openPlace(root: string, targetName: string): Promise<string> {
   await requirePublishableDirectory(root);
   try {
-    await makeDirectories(root);
+    await makePublicDirectories(root);
     const path = join(await realpath(root), targetName);
-    await makeDirectories(path);
+    await makePublicDirectories(path);
     const entry = await lstat(path);
     if (!entry.isDirectory()) throw notDirectory(path, entry.isSymbolicLink());
     await access(path, constants.W_OK | constants.X_OK);
@@ -63,23 +64,14 @@ export async function openPlace(root: string, targetName: string): Promise<strin
   }
 }
 
-/**
- * Makes a directory and those above it that are missing, readable for everybody, and makes sure that they stay. Not by
- * `mkdir` with `recursive`, which never ends where the file system says ENOENT for a directory whose parent is there.
- */
-export async function makeDirectories(path: string): Promise<void> {
-  const entry = await stat(path).catch(() => undefined);
-  if (entry !== undefined) return;
-  if (path !== dirname(path)) await makeDirectories(dirname(path));
-  try {
-    await mkdir(path);
-  } catch (error) {
-    // Another publisher made it, or it is a file or a link that leads nowhere, which is told by who looks next.
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
-    throw error;
-  }
-  await chmod(path, DIRECTORY_MODE);
-  await syncDirectory(dirname(path));
+/** Makes a directory and those above it that are missing, readable for everybody, and makes sure that they stay. */
+export async function makePublicDirectories(path: string): Promise<void> {
+  await makeDirectories(path, {
+    made: async (directory) => {
+      await chmod(directory, DIRECTORY_MODE);
+      await syncDirectory(dirname(directory));
+    },
+  });
 }
 
 function notDirectory(path: string, isLink: boolean): PublishError {

@@ -23,7 +23,8 @@ export async function takeOverLock(path: string, watch: Watch, staleMs: number):
   if (!(await takeGuard(guard, watch.guard, staleMs))) throw locked();
   try {
     if ((await modified(path)) !== mtimeMs) throw locked();
-    for (const owner of await readdir(path)) await rm(join(path, owner), { force: true });
+    for (const owner of await readdir(path))
+      await rm(join(path, owner), { recursive: true, force: true });
     await rmdir(path);
   } catch (error) {
     // Another has removed it since.

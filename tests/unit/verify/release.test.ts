@@ -258,6 +258,22 @@ describe('A manifest', () => {
     ]);
   });
 
+  test.each(['artifacts', 'partitions', 'warnings'] as const)(
+    'with %s without number is malformed, and not every one of them is described',
+    async (list) => {
+      const edit = { [list]: Array(10_000).fill(0) };
+      const [first] = await errorsWithManifest((manifest) => ({ ...manifest, ...edit }));
+      expect(first).toEqual(error('MANIFEST_MALFORMED', new RegExp(`^${list}: too big`), MANIFEST));
+    },
+  );
+
+  test('of a size that none has is not parsed', async () => {
+    const padded = Buffer.concat([fileOf(plain, MANIFEST), Buffer.alloc(1024 * 1024, ' ')]);
+    expect(await errorsIn(withSums(withFile(plain, MANIFEST, padded)))).toEqual([
+      error('MANIFEST_MALFORMED', /^has \d+ bytes; a manifest has at most 1048576/, MANIFEST),
+    ]);
+  });
+
   test('that names a file outside the directory is malformed', async () => {
     const errors = await errorsWithManifest(({ artifacts, ...manifest }) => ({
       ...manifest,

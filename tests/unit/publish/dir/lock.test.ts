@@ -64,7 +64,9 @@ describe('the lock of a directory', () => {
 
   test('of one that died long ago is taken over', async () => {
     const directory = await tempDirectory();
-    await leftLock(directory, 2 * HOUR_MS);
+    const left = await leftLock(directory, 2 * HOUR_MS);
+    await mkdir(join(left, 'by somebody else'));
+    await utimes(left, new Date(0), new Date(0));
     const lock = await takeLock(directory, { ...options, waitMs: 1000 });
     await lock.requireHeld();
     await lock.release();
