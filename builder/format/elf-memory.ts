@@ -1,7 +1,7 @@
 import { FormatError } from '../errors/families.ts';
 import { hex } from '../errors/hex.ts';
 import { alignUp } from './byte-reader.ts';
-import type { Elf } from './elf.ts';
+import type { Elf, ElfSection } from './elf.ts';
 
 /** Where a chip has memory that a loader maps or fills, as plain data. */
 export type MemoryMap = readonly {
@@ -62,14 +62,27 @@ export function loadedPieces(elf: Elf, memory: MemoryMap, source: LoadSource): L
 type Stretch = Pick<LoadedPiece, 'what' | 'address' | 'data'>;
 
 function loadedSections({ sections }: Elf): Stretch[] {
-  return sections
-    .filter(({ type, flags }) => LOADED_TYPES.has(type) && (flags & SHF_ALLOC) !== 0)
-    .filter(({ data }) => data.length > 0)
+  const filled = sections.filter(({ type, data }) => LOADED_TYPES.has(type) && data.length > 0);
+  filled.forEach(checkAllocated);
+  return filled
+    .filter(({ flags }) => (flags & SHF_ALLOC) !== 0)
     .map(({ index, name, address, data }) => ({
       what: name === '' ? `section ${index}` : `section ${name}`,
       address,
       data,
     }));
+}
+
+/** The linker leaves it out of memory, `esptool elf2image` loads it: without it, a program would differ in silence. */
+function checkAllocated({ index, name, address, flags }: ElfSection): void {
+  if (address === 0 || (flags & SHF_ALLOC) !== 0) return;
+  throw new FormatError(
+    'BAD_VALUE',
+    `section ${name === '' ? index : name} has the address ${hex(address, 8)}, but is not to be loaded (no SHF_ALLOC)`,
+    {
+      hint: 'Say in the linker script what it is: no (INFO) when the program needs it, else address 0.',
+    },
+  );
 }
 
 function loadedSegments({ programHeaders }: Elf): Stretch[] {

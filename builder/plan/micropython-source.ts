@@ -197,12 +197,12 @@ export async function describeSources(
   };
 }
 
-/** CMake and the compiler get it: in a list, in quotes, as a replacement. Throws ProfileError for what would not arrive. */
+/** CMake and the compiler get it: in a list, in quotes, as a replacement, and no definition with a #. Throws ProfileError for what would not arrive. */
 function requireProjectName(name: string): void {
-  if (/^[\x20-\x7e]{1,31}$/.test(name) && !/[;"\\$]/.test(name)) return;
+  if (/^[\x20-\x7e]{1,31}$/.test(name) && !/[#;"\\$]/.test(name)) return;
   throw new ProfileError(
     'DESCRIPTION_TEXT',
-    `the project name '${name}' cannot be compiled in: expected 1 to 31 characters of printable ASCII, without ; " \\ and $`,
+    `the project name '${name}' cannot be compiled in: expected 1 to 31 characters of printable ASCII, without # ; " \\ and $`,
   );
 }
 

@@ -344,11 +344,11 @@ struct place {
     u32 given_up;      /* an entry for this slot says ABORTED or INVALID */
 };
 
-/* Reads one table (32-byte rows: magic, type and subtype, offset, size, label, flags). True when it names our slot. */
-static int read_table(struct place *place, u32 at)
+/* Reads one table (32-byte rows: magic, type and subtype, offset, size, label, flags). */
+static void read_table(struct place *place, u32 at)
 {
     const u32 *row = map_flash(at);
-    place->slots = place->has_factory = place->otadata = 0;
+    place->known = place->slots = place->has_factory = place->otadata = 0;
     for (u32 i = 0; i < 96 && (row[0] & 0xffff) == 0x50aa; i++, row += 8) {
         u32 type = (row[0] >> 16) & 0xff, subtype = row[0] >> 24;
         u32 is_slot = type == 0 && (subtype & 0xf0) == 0x10;
@@ -365,7 +365,6 @@ static int read_table(struct place *place, u32 at)
             place->has_factory = 1;
         }
     }
-    return place->known;
 }
 
 /* ESP-IDF's crc of an otadata entry: CRC-32 of the four bytes of ota_seq with an initial register of 0. */
@@ -415,12 +414,19 @@ static void read_otadata(struct place *place)
 
 static void find_place(struct place *place)
 {
-    place->known = 0;
+    u32 table = 0x8000;
     place->offset = (read_mmu(0) & MMU_PAGE_MASK) << page_bits();
-    /* 0x8000 unless the bootloader was built otherwise; a bigger one pushes it up by whole sectors. */
-    for (u32 at = 0x8000; at <= 0x20000; at += SECTOR)
-        if (read_table(place, at))
-            break;
+    /* 0x8000 unless the bootloader was built otherwise; a bigger one pushes it up by whole sectors. A table may be left of
+     * an earlier layout, so one whose otadata selects this slot comes before the first that only names it. */
+    for (u32 at = 0x20000; at >= 0x8000; at -= SECTOR) {
+        read_table(place, at);
+        read_otadata(place);
+        if (place->selected)
+            return;
+        if (place->known)
+            table = at;
+    }
+    read_table(place, table);
     read_otadata(place);
 }
 

@@ -66,7 +66,9 @@ endforeach()
 if(OTA_BUILD_PROJECT_NAME)
     function(ota_set_project_name)
         idf_component_get_property(ota_directory esp_app_format COMPONENT_DIR)
-        get_source_file_property(ota_definitions esp_app_desc.c DIRECTORY ${ota_directory} COMPILE_DEFINITIONS)
+        # CMake takes a relative path from here, whatever DIRECTORY says.
+        set(ota_source "${ota_directory}/esp_app_desc.c")
+        get_source_file_property(ota_definitions "${ota_source}" DIRECTORY "${ota_directory}" COMPILE_DEFINITIONS)
         if(NOT ota_definitions MATCHES "PROJECT_NAME=")
             message(FATAL_ERROR
                 "OTA_BUILD_PROJECT_NAME cannot be set: this ESP-IDF does not give esp_app_desc.c a PROJECT_NAME.\n"
@@ -74,7 +76,7 @@ if(OTA_BUILD_PROJECT_NAME)
         endif()
         string(REGEX REPLACE "PROJECT_NAME=\"[^\"]*\"" "PROJECT_NAME=\"${OTA_BUILD_PROJECT_NAME}\""
             ota_definitions "${ota_definitions}")
-        set_source_files_properties(esp_app_desc.c DIRECTORY ${ota_directory}
+        set_source_files_properties("${ota_source}" DIRECTORY "${ota_directory}"
             PROPERTIES COMPILE_DEFINITIONS "${ota_definitions}")
     endfunction()
     cmake_language(DEFER CALL ota_set_project_name)

@@ -76,7 +76,7 @@ describe.skipIf(cmakeMissing())(`sources that are named (${NEEDS_CMAKE})`, () =>
     });
   });
 
-  test.each(['a;EVIL=1', 'a"', 'a\\b', '${HOME}', 'a\nb', '', 'x'.repeat(32)])(
+  test.each(['a;EVIL=1', 'a#b', 'a"', 'a\\b', '${HOME}', 'a\nb', '', 'x'.repeat(32)])(
     'are not compiled for a project name that would not arrive: %j',
     async (name) => {
       const result = await named('--board', 'ESP32_GENERIC', '--project-name', name);

@@ -8,6 +8,8 @@ import { tempDirectory } from '../support/temp-directory.ts';
 
 const missing = nativeToolsMissing();
 const OVERLAY = join(SDKCONFIG_FRAGMENTS, 'overlay.cmake');
+const FRAGMENT = join(SDKCONFIG_FRAGMENTS, 'rollback.sdkconfig');
+const DESCRIPTION = join('esp-idf', 'esp_app_format', 'lib__idf_esp_app_format.a');
 
 async function standIn(): Promise<StandIn> {
   return StandIn.in(join(await tempDirectory(), 'stand-in'));
@@ -49,6 +51,19 @@ describe.skipIf(missing)(`The overlay${missing ? ` (skipped: ${NEEDS_NATIVE_TOOL
     const { code, output } = await configure(port, files.join(';'));
     expect(code, output).toBe(0);
     expect(await port.readBuilt('sdkconfig')).toContain('\nCONFIG_COMPILER_OPTIMIZATION_SIZE=y\n');
+  });
+
+  test('gives the app description another name than the project has', async () => {
+    const port = await standIn();
+    const { code, output } = await configure(port, FRAGMENT, {
+      OTA_BUILD_PROJECT_NAME: 'my-fleet',
+    });
+    expect(code, output).toBe(0);
+    const built = await port.build();
+    expect(built.code, built.output).toBe(0);
+    const archive = await readFile(join(port.buildDirectory, DESCRIPTION), 'latin1');
+    expect(archive).toContain('my-fleet\0');
+    expect(archive).not.toContain('micropython\0');
   });
 
   test('refuses a file that is not there, a directory, and a path that is not absolute', async () => {

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resealEspImage } from '../../builder/format/esp-image.ts';
 import { OTADATA_SIZE, parseOtadata } from '../../builder/format/otadata.ts';
+import { encodePartitionTable, parsePartitionTable } from '../../builder/format/partition-table.ts';
 import {
   emulatorVariable,
   findEmulator,
@@ -140,7 +142,42 @@ for (const { chip, board, firmware, bootloaderOffset, banner } of DEVICES) {
       const after = readFileSync(flash).subarray(OTADATA_OFFSET, OTADATA_OFFSET + OTADATA_SIZE);
       expect(parseOtadata(after).sectors[1].empty).toBe(true);
     });
+
+    test.skipIf(chip !== 'esp32c3')(
+      'is not misled by a partition table of an earlier layout: takes the one whose otadata selects it',
+      async () => {
+        const flash = deviceWithDrill();
+        const bytes = readFileSync(flash);
+        withTableAt9000(bytes);
+        writeFileSync(flash, bytes);
+        await withEmulator(chip, flash, async (emulator) => {
+          await emulator.waitFor('ota_1 at 0x1d0000, otadata sector 1 says seq 2');
+          await emulator.waitFor(`${DRILL}the sector is clear`);
+          await emulator.boot(banner);
+        });
+        const after = readFileSync(flash).subarray(OTADATA_OFFSET, OTADATA_OFFSET + OTADATA_SIZE);
+        expect(parseOtadata(after).sectors[1].empty).toBe(true);
+      },
+    );
   });
+}
+
+/**
+ * Makes an ESP32-C3's bootloader read its table at 0x9000, and has a stale one at 0x8000: the same slots, with otadata
+ * elsewhere.
+ */
+function withTableAt9000(flash: Buffer): void {
+  const where = flash.indexOf(Buffer.from('216506ce26ca', 'hex')); // c.lui a0, 0x8
+  expect(where).toBeGreaterThan(0);
+  flash[where] = 0x25; // c.lui a0, 0x9
+  resealEspImage(flash.subarray(0, 0x8000)).copy(flash);
+  const { partitions } = parsePartitionTable(flash.subarray(0x8000, 0x9000));
+  const moved = (name: string, offset: number, size: number) =>
+    encodePartitionTable(
+      partitions.map((row) => (row.name === name ? { ...row, offset, size } : row)),
+    );
+  moved('nvs', 0xa000, 0x3000).copy(flash, 0x9000);
+  moved('otadata', 0x3fe000, OTADATA_SIZE).copy(flash, 0x8000);
 }
 
 function build(directory: string, args: readonly string[]): void {

@@ -91,7 +91,7 @@ describe('the image of an ELF file', () => {
       { ...section('.bss', 0x3fc80000, 0), type: 8, size: 0x100 },
       { ...section('.note', 0x3fc81000, 0x10), type: 7 },
       { ...section('.debug_info', 0, 0x40), flags: 0 },
-      { ...section('.metadata', 0x3fc82000, 0x40), flags: 0 },
+      { ...section('.rtc.force_slow', 0x50000000, 0), flags: 1 },
       section('.empty', 0, 0),
       { ...section('.init_array', 0x3fc83000, 8), type: 14 },
     ]);
@@ -263,6 +263,11 @@ describe('there is no image of an ELF file', () => {
       'at address 0',
       [TEXT, section('.x', 0, 4)],
       /^BAD_VALUE: section \.x .* 0x00000000\) lies outside/,
+    ],
+    [
+      'that have an address in memory, but are not to be loaded',
+      [TEXT, { ...section('.metadata', 0x3fc82000, 0x40), flags: 0 }],
+      /^BAD_VALUE: section \.metadata has the address 0x3fc82000, but is not to be loaded/,
     ],
     [
       'across the end of memory',
