@@ -10,13 +10,14 @@ import { addPlanCommand } from './commands/plan.ts';
 import { addPublishCommand } from './commands/publish.ts';
 import { addSignCommand } from './commands/sign.ts';
 import { addVerifyCommand } from './commands/verify.ts';
-import { SigningError, UsageError } from '../errors/families.ts';
+import { SigningError } from '../errors/families.ts';
 import { groupItems } from './help-groups.ts';
 import { isGitHub } from './github/github-log.ts';
 import { withoutCommands } from './github/workflow-command.ts';
 import { Output } from './output.ts';
 import type { ProcessEdge } from './process-edge.ts';
 import { renderError } from './render/error.ts';
+import { requireVerb } from './require-verb.ts';
 
 const EXIT_USAGE = 2;
 
@@ -115,16 +116,6 @@ function refuseKeys(args: readonly string[]): void {
       hint: 'Keep it in a file or, for --key, in an environment variable (--key env:NAME); it may be in logs already.',
     },
   );
-}
-
-/** `build` is the default, so commander would hand it every unknown verb as a surplus argument. */
-function requireVerb([first]: readonly string[], program: Command): void {
-  if (first === undefined || first.startsWith('-')) return;
-  const verbs = [...program.commands.map((command) => command.name()), 'help'];
-  if (verbs.includes(first)) return;
-  throw new UsageError('USAGE', `there is no command '${first}'`, {
-    hint: `Commands: ${verbs.join(', ')}.`,
-  });
 }
 
 /** Errors are shown as the command asked for; its options may not have been parsed when it failed. */

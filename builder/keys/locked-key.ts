@@ -44,12 +44,30 @@ const CIPHERS: Readonly<Record<string, string>> = {
   '1.2.392.200011.61.1.1.1.2': 'camellia-128-cbc',
   '1.2.392.200011.61.1.1.1.3': 'camellia-192-cbc',
   '1.2.392.200011.61.1.1.1.4': 'camellia-256-cbc',
+  '0.3.4401.5.3.1.9.3': 'camellia-128-ofb',
+  '0.3.4401.5.3.1.9.23': 'camellia-192-ofb',
+  '0.3.4401.5.3.1.9.43': 'camellia-256-ofb',
+  '0.3.4401.5.3.1.9.4': 'camellia-128-cfb',
+  '0.3.4401.5.3.1.9.24': 'camellia-192-cfb',
+  '0.3.4401.5.3.1.9.44': 'camellia-256-cfb',
   '1.2.410.200046.1.1.2': 'aria-128-cbc',
   '1.2.410.200046.1.1.7': 'aria-192-cbc',
   '1.2.410.200046.1.1.12': 'aria-256-cbc',
+  '1.2.410.200046.1.1.3': 'aria-128-cfb',
+  '1.2.410.200046.1.1.8': 'aria-192-cfb',
+  '1.2.410.200046.1.1.13': 'aria-256-cfb',
+  '1.2.410.200046.1.1.4': 'aria-128-ofb',
+  '1.2.410.200046.1.1.9': 'aria-192-ofb',
+  '1.2.410.200046.1.1.14': 'aria-256-ofb',
+  '1.2.156.10197.1.104.2': 'sm4-cbc',
+  '1.2.156.10197.1.104.3': 'sm4-ofb',
+  '1.2.156.10197.1.104.4': 'sm4-cfb',
   '1.3.14.3.2.7': 'des-cbc',
   '1.2.840.113549.3.2': 'rc2-cbc',
 };
+
+/** Bytes of an RC2 key by rc2ParameterVersion, which stands for its effective bits (RFC 8018, appendix B.2.3). */
+const RC2_KEY_LENGTHS: Readonly<Record<number, number>> = { 160: 5, 120: 8, 58: 16 };
 
 /** PBES1 (RFC 8018, appendix A.3) and its likes of PKCS#12 (RFC 7292, appendix C). */
 const PBES1: Readonly<
@@ -91,7 +109,7 @@ function readPbes2(
   const cipher = CIPHERS[oidOf(oid)];
   if (cipher === undefined) return { kind: 'unsupported', what: `cipher ${oidOf(oid)}` };
   const iv = parameters?.tag === DER_SEQUENCE ? parameters.children.at(-1) : parameters;
-  const shape = cipherShape(cipher);
+  const shape = cipher === 'rc2-cbc' ? rc2Shape(parameters) : cipherShape(cipher);
   if (!fits(shape, iv?.content, encrypted)) return DAMAGED;
   return {
     cipher,
@@ -161,6 +179,12 @@ function cipherShape(cipher: string): CipherShape {
     ivLength: info?.ivLength ?? 0,
     blockSize: info?.mode === 'cbc' ? (info.blockSize ?? 1) : 1,
   };
+}
+
+// RC2-CBC-Parameter: rc2ParameterVersion INTEGER OPTIONAL (32 bits where it is left out), iv OCTET STRING
+function rc2Shape(parameters: Der | undefined): CipherShape {
+  const version = smallNumber(parameters?.children[0]);
+  return { ...cipherShape('rc2-cbc'), keyLength: RC2_KEY_LENGTHS[version] ?? 0 };
 }
 
 function fits(

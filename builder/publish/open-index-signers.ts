@@ -1,4 +1,5 @@
 import { SigningError } from '../errors/families.ts';
+import { openInTurn } from '../keys/open-in-turn.ts';
 import { openSigner, type OpenOptions } from '../keys/open-signer.ts';
 import type { Signer } from '../keys/signer.ts';
 import { checkKeyReference } from '../plan/check-names.ts';
@@ -16,17 +17,15 @@ export async function openIndexSigners(
       'KEY_COUNT',
       `${references.length} keys were named; an index is signed by at most ${MOST_KEYS}`,
     );
-  const signers: Signer[] = [];
-  for (const reference of references) {
+  return openInTurn(references, async (reference, opened) => {
     const signer = await openSigner(checkKeyReference(reference), options);
     refuseHiddenDevelopmentKey(signer, options.environment);
-    const twin = signers.find(({ digest }) => digest.equals(signer.digest));
+    const twin = opened.find(({ digest }) => digest.equals(signer.digest));
     if (twin !== undefined)
       throw new SigningError(
         'KEY_DUPLICATE',
         `${twin.reference} and ${reference} are the same key`,
       );
-    signers.push(signer);
-  }
-  return signers;
+    return signer;
+  });
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { readInput } from '../files/read-input.ts';
 import type { SignatureScheme } from '../format/signature-scheme.ts';
+import { openInTurn } from '../keys/open-in-turn.ts';
 import { openSigner, type OpenOptions } from '../keys/open-signer.ts';
 import type { Signer } from '../keys/signer.ts';
 import { detachedSigner } from './detached/detached-signer.ts';
@@ -49,15 +50,14 @@ export async function openForSigning(
   const elsewhere =
     prepared === undefined ? [] : await openDetached(prepared, named, { publicKeys, ...options });
   for (const signer of elsewhere) refuseHiddenDevelopmentKey(signer, options.environment);
-  const own: Signer[] = [];
-  for (const reference of keys) {
+  const own = await openInTurn(keys, async (reference, opened) => {
     const scheme = keySchemeOf(prepared?.scheme ?? schemeToExpect(examined));
     const signer = await openSigner(reference, { ...options, scheme });
     refuseHiddenDevelopmentKey(signer, options.environment);
     prepared ??= prepare(signer.scheme);
-    own.push(signer);
-    requireFitting(prepared, [...own, ...elsewhere]);
-  }
+    requireFitting(prepared, [...opened, signer, ...elsewhere]);
+    return signer;
+  });
   return { prepared: prepared ?? prepare(), signers: [...own, ...elsewhere] };
 }
 

@@ -1,6 +1,7 @@
 import type { SignatureScheme } from '../chip/chip.ts';
 import { findChipByName } from '../chip/registry.ts';
 import { SigningError } from '../errors/families.ts';
+import { openInTurn } from '../keys/open-in-turn.ts';
 import { openSigner } from '../keys/open-signer.ts';
 import type { Signer } from '../keys/signer.ts';
 import type { Context } from '../pipeline/context.ts';
@@ -14,8 +15,7 @@ import type { Plan } from '../plan/plan.ts';
 export async function openSigners(context: Context, plan: Plan): Promise<readonly Signer[]> {
   const { signing } = plan;
   if (signing === null) return [];
-  const signers: Signer[] = [];
-  for (const reference of signing.keys) {
+  return openInTurn(signing.keys, async (reference, opened) => {
     const signer = await openSigner(reference, {
       projectDirectory: context.projectDirectory,
       environment: context.environment,
@@ -32,16 +32,15 @@ export async function openSigners(context: Context, plan: Plan): Promise<readonl
     });
     requireScheme(signer, plan);
     refuseHiddenDevelopmentKey(signer, context.environment);
-    const twin = signers.find(({ digest }) => digest.equals(signer.digest));
+    const twin = opened.find(({ digest }) => digest.equals(signer.digest));
     if (twin !== undefined) {
       throw new SigningError(
         'KEY_DUPLICATE',
         `${twin.reference} and ${reference} are the same key (digest ${signer.digest.toString('hex')})`,
       );
     }
-    signers.push(signer);
-  }
-  return signers;
+    return signer;
+  });
 }
 
 /** In CI a development key signs only when it is asked for by that name: a copy of one must not pass for a release key. */

@@ -95,7 +95,14 @@ describe('a call that makes no sense', () => {
     { args: ['--bord', 'ESP32_GENERIC'], says: /unknown option '--bord'/ },
     { args: ['verify'], says: /missing required argument 'path'/ },
     { args: ['verify', 'a', 'b'], says: /too many arguments/ },
-    { args: ['keys', 'digets', 'a.pem'], says: /unknown command 'digets'/ },
+    {
+      args: ['keys', 'list'],
+      says: /no command 'keys list'\nhint: Commands: keys generate, keys public/,
+    },
+    { args: ['keys', 'trust', 'list'], says: /Commands: keys trust show, keys trust add/ },
+    { args: ['trust', 'show'], says: /no command 'trust'\nhint: There is: ota-build keys trust$/m },
+    { args: ['revoke'], says: /hint: There is: ota-build keys trust revoke$/m },
+    { args: ['keys', 'trial'], says: /hint: There is: ota-build otadata trial$/m },
     { args: ['--flash-size', '5MB'], says: /'5MB' is invalid\. Allowed choices are keep, 1MB/ },
     { args: ['--board'], says: /option '--board <name>' argument missing/ },
   ];

@@ -149,6 +149,7 @@ describe('sign', () => {
   test('makes no development key for what it refuses', async () => {
     await sign('one.bin', 'app.bin', '--key', 'ecdsa256-first.pem');
     await refuse(['one.bin', '--key', 'dev'], 8, /one\.bin is signed already/);
+    await refuse(['app.bin', '--key', 'dev', '--key', 'no.pem'], 8, /no\.pem does not exist/);
     expect(existsSync(work.path('keys'))).toBe(false);
   });
 

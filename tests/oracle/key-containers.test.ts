@@ -14,6 +14,8 @@ const LEGACY = ['-provider', 'legacy', '-provider', 'default'];
 const CIPHERS = [
   ...['aes-128-cbc', 'aes-192-cbc', 'aes-256-cbc', 'aes-256-ofb', 'aes-256-cfb', 'des-ede3-cbc'],
   ...['camellia-128-cbc', 'camellia-256-cbc', 'aria-128-cbc', 'aria-256-cbc'],
+  ...['camellia-192-cfb', 'camellia-256-ofb', 'aria-128-cfb', 'aria-192-ofb'],
+  ...['sm4-cbc', 'sm4-cfb', 'sm4-ofb'],
 ];
 const HMACS = ['SHA1', 'SHA224', 'SHA256', 'SHA384', 'SHA512', 'SHA512-224', 'SHA512-256'];
 const PBES1 = [
@@ -31,7 +33,9 @@ const CONTAINERS: readonly (readonly [string, readonly string[]])[] = [
       [`PBES2 with ${hmac}`, pkcs8('-v2', 'aes-256-cbc', '-v2prf', `hmacWith${hmac}`)] as const,
   ),
   ['PBES2 with DES', pkcs8('-v2', 'des-cbc', ...LEGACY)],
-  ['PBES2 with RC2', pkcs8('-v2', 'rc2-cbc', ...LEGACY)],
+  ...['rc2-cbc', 'rc2-64-cbc', 'rc2-40-cbc'].map(
+    (cipher) => [`PBES2 with ${cipher}`, pkcs8('-v2', cipher, ...LEGACY)] as const,
+  ),
   ['PBES2 with scrypt', pkcs8('-scrypt')],
   ['PBES2 with scrypt and its own cost', pkcs8('-scrypt', '-scrypt_N', '1024', '-scrypt_r', '4')],
   ['PBES2 with many rounds', pkcs8('-v2', 'aes-256-cbc', '-iter', '300000')],
