@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -81,7 +81,7 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
   let work: Workspace;
 
   beforeAll(async () => {
-    work = await createSigningWorkspace([], ['rsa3072', 'ecdsa256', 'ecdsa384']);
+    work = await createSigningWorkspace([], ['rsa3072', 'ecdsa256', 'ecdsa384', 'ecdsa192']);
     for (const [name, script] of Object.entries(CLOUDS))
       await work.write(`bin/${name}`, script, 0o755);
     for (const { heading, file } of RECIPES) {
@@ -91,7 +91,11 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
     }
   });
 
-  const build = async (key: string, { scheme, board }: (typeof SCHEMES)[number], more = {}) => {
+  const build = async (
+    key: string,
+    { scheme, board }: { readonly scheme: string; readonly board: string },
+    more = {},
+  ) => {
     const args = ['--board', board, '--firmware', 'drill', '--app-version', '1', '--force'];
     const environment = { PATH: `${work.path('bin')}:${process.env['PATH'] ?? ''}`, ...more };
     return work.runHere([...args, '--scheme', scheme, '--key', key], { environment });
@@ -101,6 +105,34 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
     for (const wanted of SCHEMES) {
       const key = `command:${wanted.scheme}-first.pub.pem ./keys/${file} ${args}`;
       const { code, stderr } = await build(key, wanted);
+      expect(code, stderr).toBe(0);
+    }
+  });
+
+  test.each(['sign-with-aws.sh', 'sign-with-azure.sh'])(
+    '%s says of P-192 that its cloud has no such keys',
+    async (file) => {
+      const key = `command:ecdsa192-first.pub.pem ./keys/${file} V K`;
+      const wanted = { scheme: 'ecdsa192', board: 'ESP32_GENERIC_C2' } as const;
+      const { code, stderr } = await build(key, wanted);
+      expect(code).toBe(8);
+      expect(stderr).toMatch(/failed with exit code 1; it said:\n(AWS KMS|Azure Key Vault) has no/);
+    },
+  );
+
+  test('signs with openssl and a key under a passphrase by every scheme', async () => {
+    const commands = [...README.matchAll(/--key "(command:\S+ openssl pkeyutl[^"]*)"/g)].map(
+      ([, text = '']) => text.replaceAll('\\\n', ''),
+    );
+    expect(commands).toHaveLength(2);
+    for (const wanted of SCHEMES) {
+      const cipher = { cipher: 'aes-256-cbc', passphrase: 'marked' };
+      const key = createPrivateKey(await work.read(`${wanted.scheme}-first.pem`));
+      await work.write('locked.pem', key.export({ type: 'pkcs8', format: 'pem', ...cipher }));
+      const command = (wanted.scheme === 'rsa3072' ? commands[0] : commands[1])
+        ?.replace('keys/release.pub.pem', `${wanted.scheme}-first.pub.pem`)
+        .replace('keys/release.pem', 'locked.pem');
+      const { code, stderr } = await build(command ?? '', wanted, { SIGNING_PASSPHRASE: 'marked' });
       expect(code, stderr).toBe(0);
     }
   });
