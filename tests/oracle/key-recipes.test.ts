@@ -47,6 +47,7 @@ base64 signature | tr -d '\\n'; echo
 [ "$(cat)" = 'header = "Authorization: Bearer marked-token"' ] || exit 9
 case "$*" in *marked-token*) exit 9 ;; esac
 case "$*" in *https://cloudkms.googleapis.com/v1/projects/P/cryptoKeyVersions/1:asymmetricSign) ;; *) exit 9 ;; esac
+[ -z "$DENIED" ] || { echo '{"error": "may not use it to sign"}' && exit 22; }
 digest=$(printf '%s' "${word('--data')}" | sed -n "s/^{\\"digest\\": {\\"$OTA_BUILD_SIGN_HASH\\": \\"\\([^\\"]*\\)\\"}}$/\\1/p")
 ${sign('signature')}
 printf '{\\n  "name": "projects/P",\\n  "signature": "%s",\\n  "signatureCrc32c": "1"\\n}\\n' "$(base64 signature | tr -d '\\n')"
@@ -119,6 +120,14 @@ describe.skipIf(isMissing(oracleTool('openssl'), 'openssl'))('a recipe of keys/R
       expect(stderr).toMatch(/failed with exit code 1; it said:\n(AWS KMS|Azure Key Vault) has no/);
     },
   );
+
+  test('says why Google refused', async () => {
+    const key =
+      'command:rsa3072-first.pub.pem ./keys/sign-with-google.sh projects/P/cryptoKeyVersions/1';
+    const { code, stderr } = await build(key, SCHEMES[0], { DENIED: 'yes' });
+    expect(code).toBe(8);
+    expect(stderr).toMatch(/failed with exit code 1; it said:\n.*may not use it to sign/);
+  });
 
   test('signs with openssl and a key under a passphrase by every scheme', async () => {
     const commands = [...README.matchAll(/--key "(command:\S+ openssl pkeyutl[^"]*)"/g)].map(
