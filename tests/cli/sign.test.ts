@@ -479,12 +479,15 @@ describe('Secure Boot V1', () => {
     expect((await sign('v1-again.bin', 'esp32.bin', ...key)).equals(signed)).toBe(true);
     const { stdout } = await verified('v1.bin', '--trust', 'ecdsa256-first.pub.pem');
     expect(stdout).toContain('Signed by the keys below, held against ecdsa256-first.pub.pem.');
-    for (const trust of [
-      [],
-      ['--trust', 'ecdsa256-second.pub.pem'],
-      ['--trust', 'rsa3072-first.pub.pem'],
-    ])
-      expect((await work.runHere(['verify', 'v1.bin', ...trust])).code).toBe(9);
+    for (const [trust, says] of [
+      [[], 'name the public key (PEM, P-256) with --trust'],
+      [['--trust', 'ecdsa256-second.pub.pem'], 'not one by the trusted key'],
+      [['--trust', 'rsa3072-first.pub.pem'], 'by a P-256 key: none of the trusted public keys'],
+    ] as const) {
+      const refused = await work.runHere(['verify', 'v1.bin', ...trust]);
+      expect(refused.code).toBe(9);
+      expect(refused.stdout).toContain(says);
+    }
     const inspected = await work.runHere(['inspect', 'v1.bin', '--json']);
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       image: {
