@@ -1,7 +1,8 @@
-import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { UsageError } from '../errors/families.ts';
 
-type Group = Pick<CommandUnknownOpts, 'commands'>;
+/** As much of a command as its place among the others takes. */
+type Group = { readonly commands: readonly Named[] };
+type Named = Group & { readonly name: () => string; readonly aliases: () => readonly string[] };
 
 /**
  * `build` is the default, so commander would hand it every unknown verb as a surplus argument; and of the few commands of a
@@ -43,6 +44,6 @@ function pathsOf({ commands }: Group): readonly (readonly string[])[] {
   );
 }
 
-function namesOf(command: CommandUnknownOpts): readonly string[] {
+function namesOf(command: Named): readonly string[] {
   return [command.name(), ...command.aliases()];
 }
