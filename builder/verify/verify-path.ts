@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { detectFirmware } from '../compile/firmware-input.ts';
+import { FormatError } from '../errors/families.ts';
 import { readInput } from '../files/read-input.ts';
 import { PARTITION_TABLE_SIZE } from '../format/partition-table.ts';
 import { OTADATA_SIZE } from '../format/otadata.ts';
+import { looksLikeSignatureSector, SIGNATURE_SECTOR_SIZE } from '../format/signature-sector.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { checkAppImage } from './app-image.ts';
 import { errorsOf, type Check } from './finding.ts';
@@ -99,6 +101,7 @@ function checkFile(bytes: Buffer, options: VerifyPathOptions, trusted: Trust | u
     };
   }
   if (bytes[0] === 0xaa && bytes[1] === 0x50) return checkTableFile(bytes, name, publicKeys);
+  refuseSignedData(bytes, name);
   if (bytes.length === OTADATA_SIZE && bytes[0] !== 0xe9) {
     return {
       kind: 'otadata',
@@ -116,6 +119,17 @@ function checkFile(bytes: Buffer, options: VerifyPathOptions, trusted: Trust | u
     };
   }
   return checkFlashFile({ ...input, bytes, name, ...trust, ...publicKeys });
+}
+
+/** OTA data, which may be as long, is never signed; firmware begins with an image, or with erased flash. */
+function refuseSignedData(bytes: Buffer, name: string): void {
+  const isFirmware = bytes[0] === 0xe9 || bytes[0] === 0xff;
+  if (isFirmware || bytes.length <= SIGNATURE_SECTOR_SIZE) return;
+  if (!looksLikeSignatureSector(bytes.subarray(-SIGNATURE_SECTOR_SIZE))) return;
+  throw new FormatError('NOT_FIRMWARE', `${name} ends in a signature sector, but is no firmware`, {
+    where: { file: name },
+    hint: 'If it is a signed data partition, say so with --data.',
+  });
 }
 
 function checkTableFile(

@@ -137,6 +137,15 @@ describe('sign', () => {
     const signed = await sign('data.signed', ...args);
     expect(signed).toHaveLength(0x3000);
     await verified('data.signed', '--data', '--trust', 'rsa3072-first.pub.pem');
+    for (const [size, as] of [
+      [100, 'short'],
+      [20_000, 'long'],
+    ] as const) {
+      await work.write(as, Buffer.alloc(size, 0x5a));
+      await sign(`${as}.signed`, as, ...args.slice(1));
+      const says = { code: 11, says: /ends in a signature sector.*\nhint: .* with --data/ };
+      await expectRefusal(work, ['verify', `${as}.signed`], says, { here: true });
+    }
     await sign('data.back', 'data.signed', '--data', '--strip');
     const padded = (await work.read('data.bin')).toString('latin1').padEnd(0x2000, '\xff');
     expect((await work.read('data.back')).toString('latin1')).toBe(padded);
