@@ -51,7 +51,7 @@ function supportedFields({ publicKey, reference }: KeyHolder): PublicKeyFields {
 }
 
 function unusable(
-  { publicKey, reference }: KeyHolder,
+  { publicKey, reference, said }: KeyHolder,
   exchange: {
     readonly request: SignRequest;
     readonly answer: Buffer;
@@ -65,9 +65,12 @@ function unusable(
   const problem = stale
     ? 'answered with the signature of an earlier request'
     : describeSignatureProblem(publicKey, request, answer);
-  return new SigningError('SIGNATURE_SELF_CHECK', `${reference} ${problem}; nothing was signed`, {
-    hint: `What has to be signed is ${describeRequest(request)}.`,
-  });
+  const words = said?.() ?? '';
+  return new SigningError(
+    'SIGNATURE_SELF_CHECK',
+    `${reference} ${problem}; nothing was signed${words === '' ? '' : `; it said:\n${words}`}`,
+    { hint: `What has to be signed is ${describeRequest(request)}.` },
+  );
 }
 
 function describeRequest({ scheme, hash, digest }: SignRequest): string {

@@ -31,10 +31,12 @@ export async function commandSigner(
 ): Promise<Signer> {
   const timeoutMs = signerTimeout(options);
   const text = await readPublicKeyFile(command.publicKeyFile, options);
+  let said = '';
   return checkedSigner({
     reference,
     publicKey: readPublicKey(text, command.publicKeyFile),
     development: text.includes(DEVELOPMENT_MARK),
+    said: () => said,
     sign: async (request) => {
       const answer = await askProgram(command.program, command.args, {
         directory: options.projectDirectory,
@@ -45,6 +47,7 @@ export async function commandSigner(
         terminal: options.askSecret !== undefined,
         signal: options.signal,
       });
+      if (answer.kind === 'ended') said = answer.errors.trim();
       return signatureOf(answer, command.program, timeoutMs);
     },
   });

@@ -1,4 +1,5 @@
 import { SigningError } from '../errors/families.ts';
+import { rememberSecretVariable } from '../process/child-environment.ts';
 import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts';
 import { parseSecretSource, type SecretSource } from './secret-source.ts';
 import { splitWords } from './split-words.ts';
@@ -16,6 +17,8 @@ export type KeyReference =
       readonly args: readonly string[];
     };
 
+/** How openssl (`-passin env:NAME`), pkcs11-tool (`--pin env:NAME`) and others are told where a secret is. */
+const ENVIRONMENT_WORD = /(?:^|=)env:(\w+)$/;
 const PASSPHRASE_SOURCE = '?passphrase-source=';
 /** Where a passphrase itself would stand. */
 const PASSPHRASE_ITSELF = /[?&;](passphrase|password|pass|pin)(-value)?=/i;
@@ -84,6 +87,10 @@ function splitPassphraseSource(text: string): {
 
 function parseCommand(text: string): KeyReference {
   const [publicKeyFile, program, ...args] = splitWords(text);
+  for (const word of args) {
+    const [, name] = ENVIRONMENT_WORD.exec(word) ?? [];
+    if (name !== undefined) rememberSecretVariable(name);
+  }
   if (publicKeyFile !== undefined && program !== undefined && program !== '')
     return { kind: 'command', publicKeyFile, program, args };
   throw new SigningError(

@@ -42,4 +42,6 @@ export type KeyHolder = {
   readonly publicKey: KeyObject;
   readonly development: boolean;
   readonly sign: (request: SignRequest) => Promise<Buffer>;
+  /** What came with the last answer for people to read: of use where the answer is none. */
+  readonly said?: () => string;
 };

@@ -36,7 +36,9 @@ export function checkV1Signature(
   const keys = (publicKeys ?? []).filter(isP256);
   if (keys.length === 0) {
     const message =
-      'has a Secure Boot V1 signature, which does not carry its key: name the public key (PEM, P-256) with --trust to have it checked';
+      publicKeys === undefined
+        ? 'has a Secure Boot V1 signature, which does not carry its key: name the public key (PEM, P-256) with --trust to have it checked'
+        : 'has a Secure Boot V1 signature, which is by a P-256 key: none of the trusted public keys is one';
     return { offset, findings: [errorFinding('SIGNATURE_UNTRUSTED', message, place)] };
   }
   const { r, s } = parseV1Signature(bytes.subarray(offset), offset);

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { DEVELOPMENT_MARK } from '../../builder/keys/private-key.ts';
 import type { CliResult, Workspace } from '../support/cli.ts';
 import { expectRefusal } from '../support/leaves-nothing.ts';
 import { build, createSigningWorkspace } from '../support/signed-builds.ts';
@@ -72,6 +73,13 @@ describe('keys rotate', () => {
     const { stdout } = await rotate('--checks', 'none', '--key', NEW);
     expect(stdout).toMatch(/trust\.yaml does not count ecdsa256-second\.pub\.pem for image/);
     await work.write('keys/trust.yaml', `schema: 1\nkeys:\n  - digest: ${digest}\n`);
+  });
+
+  test('warns of a development key among the next ones', async () => {
+    const pem = (await work.read(NEW)).toString();
+    await work.write('dev.pub.pem', `${DEVELOPMENT_MARK}\n${pem}`);
+    const { stderr } = await rotate('--checks', 'on-update', '--key', OLD, 'dev.pub.pem');
+    expect(stderr).toMatch(/^warning: dev\.pub\.pem is a development key/);
   });
 
   test('asks who checks signatures where the release does not tell', async () => {

@@ -296,6 +296,18 @@ describe('no secret leaves', () => {
     expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
   });
 
+  test.each(['--pin env:WORDS', '--pin=env:WORDS'])(
+    'when git is asked for the version, and a signing program takes %s',
+    async (words) => {
+      await beside.write('children', '');
+      const key = `command:key.pub.pem pkcs11-tool ${words}`;
+      const args = ['plan', '--board', 'ESP32_GENERIC_C2', '--firmware', 'drill', '--key', key];
+      const { code, stderr } = await run(args, { WORDS: PASSPHRASE });
+      expect([0, 3], stderr).toContain(code);
+      expect(/"program":"[^"]*git"/.test((await beside.read('children')).toString())).toBe(true);
+    },
+  );
+
   test('when keys are made, shown and digested', async () => {
     const made = await run(['keys', 'generate', 'keys/new.pem', '--json', '--verbose'], set);
     expect(made.code, made.stderr).toBe(0);

@@ -152,6 +152,15 @@ describe('sign', () => {
     const signed = await sign('data.signed', ...args);
     expect(signed).toHaveLength(0x3000);
     await verified('data.signed', '--data', '--trust', 'rsa3072-first.pub.pem');
+    for (const [size, as] of [
+      [100, 'short'],
+      [20_000, 'long'],
+    ] as const) {
+      await work.write(as, Buffer.alloc(size, 0x5a));
+      await sign(`${as}.signed`, as, ...args.slice(1));
+      const says = { code: 11, says: /ends in a signature sector.*\nhint: .* with --data/ };
+      await expectRefusal(work, ['verify', `${as}.signed`], says, { here: true });
+    }
     await sign('data.back', 'data.signed', '--data', '--strip');
     const padded = (await work.read('data.bin')).toString('latin1').padEnd(0x2000, '\xff');
     expect((await work.read('data.back')).toString('latin1')).toBe(padded);
@@ -494,14 +503,15 @@ describe('Secure Boot V1', () => {
     expect((await sign('v1-again.bin', 'esp32.bin', ...key)).equals(signed)).toBe(true);
     const { stdout } = await verified('v1.bin', '--trust', 'ecdsa256-first.pub.pem');
     expect(stdout).toContain('Signed by the keys below, held against ecdsa256-first.pub.pem.');
-    for (const trust of [
-      [],
-      ['--trust', 'ecdsa256-second.pub.pem'],
-      ['--trust', 'rsa3072-first.pub.pem'],
-    ]) {
-      const { code, stdout } = await work.runHere(['verify', 'v1.bin', ...trust]);
-      expect(code).toBe(9);
-      expect(stdout).toContain('No signature of it was proved');
+    for (const [trust, says] of [
+      [[], 'name the public key (PEM, P-256) with --trust'],
+      [['--trust', 'ecdsa256-second.pub.pem'], 'not one by the trusted key'],
+      [['--trust', 'rsa3072-first.pub.pem'], 'by a P-256 key: none of the trusted public keys'],
+    ] as const) {
+      const refused = await work.runHere(['verify', 'v1.bin', ...trust]);
+      expect(refused.code).toBe(9);
+      expect(refused.stdout).toContain(says);
+      expect(refused.stdout).toContain('No signature of it was proved');
     }
     const inspected = await work.runHere(['inspect', 'v1.bin', '--json']);
     expect(JSON.parse(inspected.stdout)).toMatchObject({

@@ -34,6 +34,7 @@ if (mode === 'chatty') process.exit(1);
 if (mode === 'shy') writeSync(2, 'the pipe hid the exit code');
 if (mode === 'killed') process.kill(process.pid, 'SIGSEGV');
 if (mode === 'escape') { writeSync(2, '\\x1b[2Jwiped'); process.exit(1); }
+if (mode === 'reason') writeSync(2, 'error 403: may not sign');
 if (mode === 'text') writeSync(1, 'signed, thank you');
 `;
 
@@ -72,6 +73,11 @@ describe('a command: signer', () => {
   test.each([
     ['answers with nothing', 'nothing', /answered with nothing; nothing was signed/],
     ['answers with words', 'text', /17 bytes that cannot be a signature; 64 bytes \(r and s\)/],
+    [
+      'answers with nothing, and says why',
+      'reason',
+      /answered with nothing; nothing was signed; it said:\nerror 403: may not sign$/m,
+    ],
     ['is killed', 'killed', /was ended by SIGSEGV/],
     [
       'fails, and shows its last words only',

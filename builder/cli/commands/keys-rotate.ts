@@ -49,7 +49,7 @@ export function addRotate(keys: Command, host: CommandHost): void {
         );
       const who = checks ?? first.checks ?? (await unsaidChecks(first.name));
       const made = to === undefined ? undefined : await read(to);
-      const next = made === undefined ? await readKeys(key ?? [], edge) : keysOf(made);
+      const next = made === undefined ? await readKeys(key ?? [], edge, output) : keysOf(made);
       const plan = planRotation({
         releases: [first, ...others],
         next,
@@ -57,7 +57,7 @@ export function addRotate(keys: Command, host: CommandHost): void {
         checks: who,
         ...(burnt === undefined
           ? {}
-          : { burnt: (await readKeys(burnt, edge)).map(({ digest }) => digest) }),
+          : { burnt: (await readKeys(burnt, edge, output)).map(({ digest }) => digest) }),
       });
       const notes = [...plan.notes, ...(await untrusted(next, edge))];
       const ok = plan.refusals.length === 0;
@@ -85,11 +85,17 @@ async function inOrder<T>(
   return results;
 }
 
-async function readKeys(files: readonly string[], edge: ProcessEdge): Promise<readonly NextKey[]> {
+async function readKeys(
+  files: readonly string[],
+  edge: ProcessEdge,
+  output: Output,
+): Promise<readonly NextKey[]> {
   const { readKeyDigest } = await import('../../keys/key-digest.ts');
   return inOrder(files, async (name) => {
     const path = resolve(edge.directory, name);
-    const { digest, scheme } = await readKeyDigest(path, name, secretOptions(edge));
+    const { digest, scheme, development } = await readKeyDigest(path, name, secretOptions(edge));
+    if (development)
+      output.alert(`warning: ${name} is a development key: whoever has it can sign for the fleet`);
     return { name, digest: digest.toString('hex'), scheme };
   });
 }
