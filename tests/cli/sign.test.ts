@@ -158,7 +158,7 @@ describe('sign', () => {
     ] as const) {
       await work.write(as, Buffer.alloc(size, 0x5a));
       await sign(`${as}.signed`, as, ...args.slice(1));
-      const says = { code: 11, says: /ends in a signature sector.*\nhint: .* with --data/ };
+      const says = { code: 11, says: /ends in a Secure Boot V2 signature[^]*verify --data/ };
       await expectRefusal(work, ['verify', `${as}.signed`], says, { here: true });
     }
     await sign('data.back', 'data.signed', '--data', '--strip');

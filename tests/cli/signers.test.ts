@@ -62,7 +62,7 @@ describe('a command: signer', () => {
     [
       'answers with nothing',
       'shy',
-      /answered with nothing; it said:\nthe pipe hid the exit code$/m,
+      /answered with nothing; nothing was signed; it said:\nthe pipe hid the exit code$/m,
     ],
     ['never stops to answer', 'much', /answered with more than 16384 bytes/],
   ])('that %s is ended', async (_, mode, says) => {
